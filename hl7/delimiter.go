@@ -1,0 +1,74 @@
+package hl7
+
+// Delimiters are the encoding characters a message declares in MSH-1 and MSH-2
+// (HL7 v2.9 chapter 2, 2.5.4). Zero means not declared: the character of that
+// role is then plain data everywhere in the message.
+type Delimiters struct {
+	Field        byte // MSH-1, usually |
+	Component    byte // usually ^
+	Repetition   byte // usually ~
+	Escape       byte // usually \
+	Subcomponent byte // usually &
+	Truncation   byte // v2.7 and later, usually #
+}
+
+// StandardDelimiters returns the recommended set |^~\& without truncation.
+func StandardDelimiters() Delimiters {
+	return Delimiters{Field: '|', Component: '^', Repetition: '~', Escape: '\\', Subcomponent: '&'}
+}
+
+// encodingCharacters is the content of MSH-2: everything declared up to the
+// first character that is not.
+func (d Delimiters) encodingCharacters() []byte {
+	var out []byte
+	for _, c := range []byte{d.Component, d.Repetition, d.Escape, d.Subcomponent, d.Truncation} {
+		if c == 0 {
+			break
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// parseDelimiters reads the set of a header segment that starts at b[0]
+// ("MSH", "FHS" or "BHS") and returns it with the offset just behind MSH-2.
+func parseDelimiters(b []byte) (Delimiters, int, error) {
+	if len(b) < 5 {
+		return Delimiters{}, 0, &ParseError{Err: ErrTooShort, Offset: len(b)}
+	}
+	d := Delimiters{Field: b[3]}
+	if !isDelimiter(d.Field) {
+		return Delimiters{}, 0, &ParseError{Err: ErrBadDelimiters, Offset: 3}
+	}
+	roles := [...]*byte{&d.Component, &d.Repetition, &d.Escape, &d.Subcomponent, &d.Truncation}
+	i := 4
+	for ; i < len(b) && b[i] != d.Field && b[i] != '\r' && b[i] != '\n'; i++ {
+		n := i - 4
+		if n >= len(roles) || !isDelimiter(b[i]) {
+			return Delimiters{}, 0, &ParseError{Err: ErrBadDelimiters, Offset: i}
+		}
+		for _, earlier := range roles[:n] {
+			if *earlier == b[i] {
+				return Delimiters{}, 0, &ParseError{Err: ErrBadDelimiters, Offset: i}
+			}
+		}
+		*roles[n] = b[i]
+	}
+	if d.Component == 0 {
+		return Delimiters{}, 0, &ParseError{Err: ErrBadDelimiters, Offset: 4}
+	}
+	return d, i, nil
+}
+
+// isDelimiter accepts printable ASCII punctuation. The double quote is refused
+// because "" is the null value; letters and digits because no value could then
+// be told from structure.
+func isDelimiter(c byte) bool {
+	switch {
+	case c <= ' ' || c >= 0x7F || c == '"':
+		return false
+	case '0' <= c && c <= '9', 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z':
+		return false
+	}
+	return true
+}
