@@ -1,0 +1,139 @@
+package configs
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// semantics checks what a type cannot say: addresses, what belongs together,
+// and what would be unsafe. It fills in what follows from other values.
+func (c *checker) semantics(cfg *Config) {
+	if cfg.DataDir == "" {
+		c.problem("data_dir", "a directory is needed", "/var/lib/cardferry")
+	}
+	if _, err := time.LoadLocation(cfg.Site.TimeZone); err != nil {
+		c.problem("site.time_zone", "not a known time zone", `like "Asia/Shanghai"`)
+	}
+	c.address("desk.listen", cfg.Desk.Listen, true, false)
+	c.address("admin.listen", cfg.Admin.Listen, true, false)
+	c.address("hl7.listen", cfg.HL7.Listen, false, true)
+	c.address("ingest.listen", cfg.Ingest.Listen, !cfg.Ingest.TLS.Enabled(), cfg.Ingest.TLS.Enabled())
+	c.tls("hl7.tls", cfg.HL7.TLS)
+	c.tls("ingest.tls", cfg.Ingest.TLS)
+	for _, o := range cfg.Desk.Origins {
+		u, err := url.Parse(o)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Path != "" {
+			c.problem("desk.origins", "expected scheme://host[:port] without a path", `like "https://his.example.org"`)
+		}
+	}
+	c.upstream(cfg.Upstream)
+	c.role(cfg)
+	if cfg.Desk.Name == "" {
+		cfg.Desk.Name, _ = os.Hostname()
+	}
+}
+
+// problem notes a problem at a dotted key, wherever its value came from.
+func (c *checker) problem(key, want, hint string) {
+	p := Problem{Source: c.source, Key: key, Want: want, Hint: hint}
+	if layer, ok := c.from[key]; ok {
+		p.Source = layer
+		c.problems = append(c.problems, p)
+		return
+	}
+	for k := key; k != ""; k = parent(k) {
+		if n := c.at[k]; n != nil {
+			p.Line, p.Column = n.Line, n.Column
+			break
+		}
+	}
+	c.problems = append(c.problems, p)
+}
+
+func parent(key string) string {
+	i := strings.LastIndexByte(key, '.')
+	return key[:max(i, 0)]
+}
+
+func (c *checker) address(key, addr string, loopbackOnly, anyHost bool) {
+	if addr == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || port == "" {
+		c.problem(key, "expected host:port", `like "127.0.0.1:8640"`)
+		return
+	}
+	if loopbackOnly && !Loopback(host) {
+		want := "only a loopback address is allowed here"
+		hint := "127.0.0.1 or [::1]"
+		if strings.HasPrefix(key, "ingest") {
+			want, hint = "an address others can reach needs TLS", "set ingest.tls, or listen on 127.0.0.1"
+		}
+		c.problem(key, want, hint)
+	}
+	if host == "" && !anyHost {
+		c.problem(key, "the host is missing", "127.0.0.1:"+port)
+	}
+}
+
+// Loopback reports whether host names this machine alone.
+func Loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func (c *checker) tls(key string, t TLS) {
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		c.problem(key, "cert_file and key_file go together", "")
+	}
+	if t.ClientCAFile != "" && t.CertFile == "" {
+		c.problem(key, "client_ca_file needs cert_file and key_file", "")
+	}
+}
+
+func (c *checker) upstream(u Upstream) {
+	if (u.CertFile == "") != (u.KeyFile == "") {
+		c.problem("upstream.cert_file", "cert_file and key_file go together", "")
+	}
+	if u.Workers < 1 || u.Workers > 256 {
+		c.problem("upstream.workers", "expected 1 to 256", "")
+	}
+	if u.Kind != UpstreamFHIR {
+		if u.URL != "" {
+			c.problem("upstream.url", "a URL is only used by kind: fhir", "set upstream.kind to fhir")
+		}
+		return
+	}
+	p, err := url.Parse(u.URL)
+	switch {
+	case err != nil || p.Host == "" || (p.Scheme != "http" && p.Scheme != "https"):
+		c.problem("upstream.url", "expected the base URL of a FHIR server", `like "https://platform.example.org/fhir"`)
+	case p.User != nil:
+		c.problem("upstream.url", "no user or password in a URL", "use upstream.token_file")
+	case p.Scheme == "http" && !Loopback(p.Hostname()):
+		c.problem("upstream.url", "patient data needs TLS", "use https://")
+	}
+}
+
+func (c *checker) role(cfg *Config) {
+	if !cfg.Role.Receives() && cfg.HL7.Listen != "" {
+		c.problem("hl7.listen", "a desk does not receive HL7", "set it on the hub, or role: all")
+	}
+	if !cfg.Role.Receives() && cfg.Ingest.Listen != "" {
+		c.problem("ingest.listen", "a desk does not receive from others", "set it on the hub, or role: all")
+	}
+	if !cfg.Role.Reads() && (cfg.Readers.PCSC.Enabled || len(cfg.Readers.Serial) > 0 || cfg.Readers.Virtual.Enabled) {
+		c.problem("readers", "a hub has no readers", "set them on the desk, or role: all")
+	}
+	if cfg.Role == RoleHub && c.at["desk.listen"] == nil {
+		cfg.Desk.Listen = ""
+	}
+}
