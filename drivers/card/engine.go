@@ -1,0 +1,138 @@
+package card
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cardferry/drivers"
+)
+
+// Engine reads cards by their profiles. It is immutable and safe for concurrent
+// use; each Read works on its own card.
+type Engine struct{ profiles []*Profile }
+
+// NewEngine returns an engine for the profiles, which need different names.
+func NewEngine(profiles []*Profile) (*Engine, error) {
+	seen := map[string]bool{}
+	for _, p := range profiles {
+		if seen[p.Name()] {
+			return nil, fmt.Errorf("card profile %q is given twice", p.Name())
+		}
+		seen[p.Name()] = true
+	}
+	return &Engine{slices.Clone(profiles)}, nil
+}
+
+// Profiles returns the engine's profiles in order of name.
+func (e *Engine) Profiles() []*Profile { return slices.Clone(e.profiles) }
+
+// Read recognises the card in ch and reads it. The read has a fresh ID and the
+// present time; Reader and Simulated are the caller's to fill in.
+//
+// A card that no profile recognises is no error: its medium is "unknown", with
+// the ATR in extras and the warning "card_unknown". A card that a profile
+// refuses has the warning "card_refused", a message in extras and no patient.
+// Fields that cannot be decoded are warnings. Errors are: drivers.ErrCardRemoved
+// when the card left, ctx's error, ErrLimit, ErrResponse, a *StatusError when
+// the card refused something its profile needs, and the channel's own errors.
+func (e *Engine) Read(ctx context.Context, ch Channel, info Info) (drivers.Read, error) {
+	for _, p := range e.profiles {
+		for _, f := range p.spec.Refuse {
+			if slices.ContainsFunc(f.ATR, func(a atrPattern) bool { return a.exact(info.ATR) }) {
+				read := newRead(f.Medium, p.Label(), drivers.UIDOnly)
+				read.Extras = map[string]any{"message": f.Message}
+				read.Warnings = []drivers.Warning{{Code: "card_refused"}}
+				return read, nil
+			}
+		}
+	}
+	var broken error // the channel's, if it never answered
+	answered := false
+	for _, p := range candidates(e.profiles, info) {
+		r, ok, err := p.probe(ctx, ch, info)
+		switch {
+		case err == nil:
+			answered = true
+		case final(ctx, err):
+			return drivers.Read{}, fmt.Errorf("probe for %s: %w", p.Name(), err)
+		default:
+			broken = fmt.Errorf("probe for %s: %w", p.Name(), err)
+		}
+		if ok {
+			return p.read(ctx, r)
+		}
+	}
+	if broken != nil && !answered {
+		return drivers.Read{}, broken
+	}
+	read := newRead(drivers.MediumUnknown, "", drivers.UIDOnly)
+	read.Extras = map[string]any{"atr": strings.ToUpper(hex.EncodeToString(info.ATR))}
+	read.Warnings = []drivers.Warning{{Code: "card_unknown"}}
+	return read, nil
+}
+
+func newRead(medium, profile string, a drivers.Assurance) drivers.Read {
+	return drivers.Read{ID: drivers.NewReadID(), Time: time.Now().UTC().Truncate(time.Millisecond), Medium: medium, Profile: profile, Assurance: a}
+}
+
+// probe says whether the card is the profile's. The run it returns goes on
+// where the probe ended: the application stays selected.
+func (p *Profile) probe(ctx context.Context, ch Channel, info Info) (*run, bool, error) {
+	t := p.spec.Transport
+	s := &session{
+		ch: ch, info: info, allow: p.allowed(), getResp: !t.GetResponse.Off, delay: time.Duration(t.RetryDelay),
+		extended: t.Extended, apdus: probeAPDUs, bytes: p.spec.Limits.Bytes,
+	}
+	for _, o := range t.GetResponse.P2 {
+		if o.ATR.weight(info.ATR) > 0 {
+			s.getP2 = byte(o.Value.lit)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.spec.Limits.Time))
+	defer cancel()
+	r := &run{s: s, p: p, captures: map[string][]byte{}, notes: map[string]string{}}
+	_, err := r.steps(ctx, p.spec.Match.Probe)
+	var refused *StatusError
+	if errors.As(err, &refused) {
+		return nil, false, nil
+	}
+	if errors.Is(err, ErrLimit) { // the probe wants more than a probe may: not this card
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	for _, c := range p.spec.Match.Confirm {
+		if !bytes.Equal(c.From.cut.of(r.captures[c.From.name]), c.Equals) {
+			return nil, false, nil
+		}
+	}
+	s.apdus += p.spec.Limits.APDUs - probeAPDUs
+	return r, true, nil
+}
+
+// read runs the steps and builds the result.
+func (p *Profile) read(ctx context.Context, r *run) (drivers.Read, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.spec.Limits.Time))
+	defer cancel()
+	if _, err := r.steps(ctx, p.spec.Steps); err != nil {
+		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
+	}
+	read := newRead(p.Name(), p.Label(), drivers.Assurance(p.spec.Assurance))
+	values := p.evaluate(r.captures)
+	if err := p.emit(values, r.notes, &read); err != nil {
+		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
+	}
+	if len(read.Extras) == 0 {
+		read.Extras = nil
+	}
+	read.Partial = r.partial
+	read.Warnings = append(r.warnings, values.warnings...)
+	return read, nil
+}

@@ -1,0 +1,229 @@
+package card
+
+import (
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cardferry/drivers"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// field is one value: where its bytes come from and what is done to them.
+//
+//	birth: {from: "person[200:208]", do: [text: ascii, date: {calendar: buddhist, layout: yyyymmdd}]}
+type field struct {
+	From        sources `yaml:"from"`        // captures or fields, joined
+	First       sources `yaml:"first"`       // or the first one that is present
+	Do          []stage `yaml:"do"`          // in order
+	Sensitivity string  `yaml:"sensitivity"` // "sensitive": withheld unless released
+	Required    bool    `yaml:"required"`    // warn when absent
+	sensitive   bool    // declared or inherited from a source
+	text        bool    // kind of the result, known after compile
+}
+
+// sources is one source or a list of them.
+type sources []source
+
+func (s *sources) decodeNode(d *decoder, n *yaml.Node) {
+	nodes := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		nodes = n.Content
+	}
+	for _, c := range nodes {
+		var one source
+		one.decodeNode(d, c)
+		*s = append(*s, one)
+	}
+}
+
+// source is "capture" or "capture[from:to]", offsets in bytes, either end optional.
+type source struct {
+	name string
+	cut  slice
+	node *yaml.Node
+}
+
+func (s *source) decodeNode(d *decoder, n *yaml.Node) {
+	s.node = n
+	name, rest, found := strings.Cut(d.text(n), "[")
+	s.name, s.cut = name, slice{to: -1}
+	inner, closed := strings.CutSuffix(rest, "]")
+	if found && (!closed || !s.cut.parse(inner)) {
+		d.fail(n, "want name or name[from:to], such as person[200:208]")
+	}
+}
+
+// slice is a half-open range; to -1 means the end.
+type slice struct{ from, to int }
+
+func (s *slice) parse(text string) bool {
+	a, b, found := strings.Cut(text, ":")
+	s.to = -1
+	var err1, err2 error
+	if a != "" {
+		s.from, err1 = strconv.Atoi(a)
+	}
+	if b != "" {
+		s.to, err2 = strconv.Atoi(b)
+	}
+	return found && err1 == nil && err2 == nil && s.from >= 0 && (b == "" || s.to > s.from)
+}
+
+// of cuts b; a range that begins behind the end is absent, one that ends there
+// is cut short.
+func (s slice) of(b []byte) []byte {
+	if s.from >= len(b) {
+		return nil
+	}
+	if s.to < 0 || s.to > len(b) {
+		return b[s.from:]
+	}
+	return b[s.from:s.to]
+}
+
+// value is bytes or, once a stage has decoded them, UTF-8 text.
+type value struct {
+	b    []byte
+	text bool
+}
+
+// errAbsent ends a field without a warning: the card holds nothing there.
+var errAbsent = errors.New("absent")
+
+// errUnreadable ends a field with the warning "unreadable".
+var errUnreadable = errors.New("unreadable")
+
+// reading collects what evaluating fields yields.
+type reading struct {
+	values   map[string]value
+	warnings []drivers.Warning
+	raw      map[string]string // hex of text that could not be decoded in full
+	field    string            // being evaluated
+}
+
+func (r *reading) warn(code string) {
+	w := drivers.Warning{Code: code, Field: r.field}
+	if !slices.Contains(r.warnings, w) {
+		r.warnings = append(r.warnings, w)
+	}
+}
+
+// evaluate computes all fields from the captures. A field that cannot be
+// decoded is absent and warned about; it never ends the read.
+func (p *Profile) evaluate(captures map[string][]byte) *reading {
+	r := &reading{values: map[string]value{}, raw: map[string]string{}}
+	for name, b := range captures {
+		r.values[name] = value{b: b}
+	}
+	for _, e := range p.spec.Fields {
+		f := e.val
+		if f.sensitive && !p.released(e.name) {
+			continue
+		}
+		r.field = e.name
+		v, err := r.apply(f)
+		switch {
+		case err == nil && len(v.b) > 0:
+			r.values[e.name] = v
+		case err != nil && !errors.Is(err, errAbsent):
+			r.warn("unreadable")
+		case f.Required:
+			r.warn("missing")
+		}
+	}
+	return r
+}
+
+func (r *reading) apply(f field) (value, error) {
+	v := r.source(f)
+	for _, st := range f.Do {
+		if len(v.b) == 0 {
+			return value{}, errAbsent
+		}
+		var err error
+		if v, err = st.op.apply(r, v); err != nil {
+			return value{}, err
+		}
+	}
+	return v, nil
+}
+
+func (r *reading) source(f field) value {
+	var out value
+	for _, s := range f.From {
+		v := r.values[s.name]
+		out = value{append(out.b, s.cut.of(v.b)...), out.text || v.text}
+	}
+	for _, s := range f.First {
+		if v := r.values[s.name]; len(s.cut.of(v.b)) > 0 {
+			return value{s.cut.of(v.b), v.text}
+		}
+	}
+	return out
+}
+
+// lossy notes that text lost characters: the raw bytes stay available in hex.
+func (r *reading) lossy(b []byte) {
+	r.warn("lossy_text")
+	r.raw[r.field] = strings.ToUpper(hex.EncodeToString(b))
+}
+
+// compileFields checks that every source exists before it is used and that
+// each stage gets the kind of value it takes.
+func (p *Profile) compileFields(d *decoder, captures map[string]bool) {
+	kinds := map[string]bool{} // name -> is text
+	sensitive := map[string]bool{}
+	for c := range captures {
+		kinds[c] = false
+	}
+	for i := range p.spec.Fields {
+		e := &p.spec.Fields[i]
+		f := &e.val
+		f.sensitive = f.Sensitivity == "sensitive"
+		if f.Sensitivity != "" && f.Sensitivity != "sensitive" && f.Sensitivity != "normal" {
+			d.fail(e.node, "sensitivity is normal or sensitive")
+		}
+		if (f.From == nil) == (f.First == nil) {
+			d.fail(e.node, "field %q needs from or first", e.name)
+			continue
+		}
+		for j, s := range slices.Concat(f.From, f.First) {
+			kind, ok := kinds[s.name]
+			switch {
+			case !ok:
+				d.unknown(&yaml.Node{Value: s.name, Line: s.node.Line, Column: s.node.Column}, "source", keysOf(kinds))
+			case j > 0 && kind != f.text:
+				d.fail(s.node, "%q joins bytes with text; decode first", s.name)
+			}
+			f.text = kind
+			f.sensitive = f.sensitive || sensitive[s.name]
+		}
+		for _, st := range f.Do {
+			if st.op == nil {
+				continue
+			}
+			in, out := st.op.kinds()
+			if in != anyKind && (in == textKind) != f.text {
+				d.fail(st.node, "%s takes %s here comes %s", st.name, in, kindOf(f.text))
+			}
+			if out != anyKind {
+				f.text = out == textKind
+			}
+		}
+		if _, dup := kinds[e.name]; dup {
+			d.fail(e.node, "%q is already the name of a capture or field", e.name)
+		}
+		kinds[e.name], sensitive[e.name] = f.text, f.sensitive
+	}
+}
+
+func kindOf(text bool) valueKind {
+	if text {
+		return textKind
+	}
+	return bytesKind
+}

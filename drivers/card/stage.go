@@ -1,0 +1,276 @@
+package card
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cardferry/drivers/checkdigit"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// stage is one transform of a field's pipeline, written as `gunzip` or
+// `text: ascii`. Stages are pure: bytes or text in, bytes or text out.
+type stage struct {
+	name string
+	node *yaml.Node
+	op   transform
+}
+
+// transform is what a stage does. It returns errAbsent for "nothing there" and
+// errUnreadable for "cannot be decoded".
+type transform interface {
+	kinds() (in, out valueKind)
+	apply(r *reading, v value) (value, error)
+}
+
+// valueKind is the kind of value a stage takes or gives.
+type valueKind string
+
+const (
+	bytesKind valueKind = "bytes,"
+	textKind  valueKind = "text,"
+	anyKind   valueKind = "any"
+)
+
+func (s *stage) decodeNode(d *decoder, n *yaml.Node) {
+	key, arg := n, (*yaml.Node)(nil)
+	if n.Kind == yaml.MappingNode && len(n.Content) == 2 {
+		key, arg = n.Content[0], n.Content[1]
+	} else if n.Kind != yaml.ScalarNode {
+		d.fail(n, "a stage is one word or one key, such as gunzip or text: ascii")
+		return
+	}
+	s.name, s.node = key.Value, key
+	stages := map[string]transform{
+		"text": new(decodeText), "trim": new(trim), "hex": new(toHex), "bcd": new(bcd), "uint": new(toUint),
+		"slice": new(slice), "pointer": new(pointer), "tlv": new(tlvStage), "gunzip": new(gunzip), "xml": new(xmlStage),
+		"date": new(date), "map": new(lookup), "split": new(split), "match": new(match), "check": new(check), "image": new(image),
+	}
+	op, ok := stages[key.Value]
+	if !ok {
+		d.unknown(key, "stage", keysOf(stages))
+		return
+	}
+	_, takesArg := op.(nodeDecoder)
+	switch {
+	case takesArg && arg == nil:
+		d.fail(key, "%s needs an argument: %s: …", key.Value, key.Value)
+	case !takesArg && arg != nil:
+		d.fail(arg, "%s takes no argument", key.Value)
+	case takesArg:
+		d.decode(arg, op)
+	}
+	s.op = op
+}
+
+// trim removes padding from both ends: nul, space, ff, zero (the digit 0, left
+// only). Text also loses Unicode white space with `space`.
+type trim struct{ what []string }
+
+func (t *trim) decodeNode(d *decoder, n *yaml.Node) {
+	nodes := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		nodes = n.Content
+	}
+	for _, c := range nodes {
+		t.what = append(t.what, d.choice(c, "nul", "space", "ff", "zero"))
+	}
+}
+
+func (*trim) kinds() (in, out valueKind) { return anyKind, anyKind }
+
+func (t *trim) apply(_ *reading, v value) (value, error) {
+	has := func(w string) bool { return slices.Contains(t.what, w) }
+	padding := func(c byte) bool {
+		return c == 0 && has("nul") || c == ' ' && has("space") || c == 0xFF && has("ff") && !v.text
+	}
+	b := v.b
+	for len(b) > 0 && (padding(b[0]) || b[0] == '0' && has("zero")) {
+		b = b[1:]
+	}
+	for len(b) > 0 && padding(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	if v.text && has("space") {
+		b = bytes.TrimSpace(b)
+	}
+	return value{b, v.text}, nil
+}
+
+// toHex writes bytes as upper-case hex.
+type toHex struct{}
+
+func (*toHex) kinds() (in, out valueKind) { return bytesKind, textKind }
+func (*toHex) apply(_ *reading, v value) (value, error) {
+	return value{[]byte(strings.ToUpper(hex.EncodeToString(v.b))), true}, nil
+}
+
+// bcd reads packed decimal digits, high nibble first, filled with F at the end.
+type bcd struct{}
+
+func (*bcd) kinds() (in, out valueKind) { return bytesKind, textKind }
+func (*bcd) apply(_ *reading, v value) (value, error) {
+	s := strings.TrimRight(hex.EncodeToString(v.b), "f")
+	if s == "" {
+		return value{}, errAbsent
+	}
+	if strings.Trim(s, "0123456789") != "" {
+		return value{}, errUnreadable
+	}
+	return value{[]byte(s), true}, nil
+}
+
+// toUint reads up to eight bytes as an unsigned number, be or le.
+type toUint struct{ little bool }
+
+func (t *toUint) decodeNode(d *decoder, n *yaml.Node) { t.little = d.choice(n, "be", "le") == "le" }
+func (*toUint) kinds() (in, out valueKind)            { return bytesKind, textKind }
+func (t *toUint) apply(_ *reading, v value) (value, error) {
+	if len(v.b) > 8 {
+		return value{}, errUnreadable
+	}
+	var u uint64
+	for i := range v.b {
+		c := v.b[i]
+		if t.little {
+			c = v.b[len(v.b)-1-i]
+		}
+		u = u<<8 | uint64(c)
+	}
+	return value{strconv.AppendUint(nil, u, 10), true}, nil
+}
+
+func (s *slice) decodeNode(d *decoder, n *yaml.Node) {
+	if !s.parse(n.Value) {
+		d.fail(n, "want from:to, such as \"0:5\"")
+	}
+}
+func (*slice) kinds() (in, out valueKind)                 { return anyKind, anyKind }
+func (s *slice) apply(_ *reading, v value) (value, error) { return value{s.of(v.b), v.text}, nil }
+
+// pointer cuts the part that the n-th pointer pair at the start of the bytes
+// points to: big-endian 16-bit offsets, first and last byte inclusive. A pair
+// that points outside is unreadable, FFFF or an empty one is absent.
+type pointer struct{ n int }
+
+func (p *pointer) decodeNode(d *decoder, n *yaml.Node) { p.n = d.integer(n) }
+func (*pointer) kinds() (in, out valueKind)            { return bytesKind, bytesKind }
+func (p *pointer) apply(_ *reading, v value) (value, error) {
+	first, last, ok := pointerPair(v.b, min(p.n, 16))
+	if !ok {
+		return value{}, errAbsent
+	}
+	if last >= len(v.b) {
+		return value{}, errUnreadable
+	}
+	return value{v.b[first : last+1], false}, nil
+}
+
+// lookup maps codes to codes: `map: {to: {"1": male}, other: keep}`.
+type lookup struct {
+	To    map[string]string `yaml:"to,required"`
+	Other string            `yaml:"other"` // warn (default), keep or absent
+}
+
+func (l *lookup) decodeNode(d *decoder, n *yaml.Node) {
+	type plain lookup
+	d.decode(n, (*plain)(l))
+	if !slices.Contains([]string{"", "warn", "keep", "absent"}, l.Other) {
+		d.fail(n, "other is warn, keep or absent")
+	}
+}
+func (*lookup) kinds() (in, out valueKind) { return textKind, textKind }
+func (l *lookup) apply(r *reading, v value) (value, error) {
+	if s, ok := l.To[string(v.b)]; ok {
+		return value{[]byte(s), true}, nil
+	}
+	switch l.Other {
+	case "keep":
+		return v, nil
+	case "absent":
+		return value{}, errAbsent
+	}
+	r.warn("unknown_code")
+	return value{}, errAbsent
+}
+
+// split takes one part of separated text, trimmed: `split: {by: "#", part: 3}`.
+type split struct {
+	By   string `yaml:"by,required"`
+	Part int    `yaml:"part"` // from 0
+}
+
+func (s *split) decodeNode(d *decoder, n *yaml.Node) {
+	type plain split
+	d.decode(n, (*plain)(s))
+	if s.By == "" {
+		d.fail(n, "by is the separator")
+	}
+}
+func (*split) kinds() (in, out valueKind) { return textKind, textKind }
+func (s *split) apply(_ *reading, v value) (value, error) {
+	parts := strings.Split(string(v.b), s.By)
+	if s.Part >= len(parts) {
+		return value{}, errAbsent
+	}
+	return value{[]byte(strings.TrimSpace(parts[s.Part])), true}, nil
+}
+
+// match takes the first group of an RE2 pattern; no match is absent.
+type match struct{ re *regexp.Regexp }
+
+func (m *match) decodeNode(d *decoder, n *yaml.Node) {
+	re, err := regexp.Compile(d.text(n))
+	if err != nil || re.NumSubexp() != 1 || len(n.Value) > 256 {
+		d.fail(n, "want an RE2 pattern of at most 256 bytes with one group")
+	}
+	m.re = re
+}
+func (*match) kinds() (in, out valueKind) { return textKind, textKind }
+func (m *match) apply(_ *reading, v value) (value, error) {
+	g := m.re.FindSubmatch(v.b)
+	if g == nil {
+		return value{}, errAbsent
+	}
+	return value{g[1], true}, nil
+}
+
+// check verifies a check digit; a failure is the warning "check_digit" and the
+// value stays.
+type check struct{ valid func(string) bool }
+
+func (c *check) decodeNode(d *decoder, n *yaml.Node) {
+	checks := map[string]func(string) bool{
+		"cn-id": func(s string) bool { _, ok := checkdigit.ParseCNResident(s); return ok },
+		"tw-id": checkdigit.TWNational, "thai-cid": checkdigit.ThaiCitizen,
+		"de-kvnr": checkdigit.GermanKVNR, "de-ik": checkdigit.GermanIK, "luhn": checkdigit.Luhn,
+	}
+	c.valid = checks[d.choice(n, keysOf(checks)...)]
+}
+func (*check) kinds() (in, out valueKind) { return textKind, textKind }
+func (c *check) apply(r *reading, v value) (value, error) {
+	if !c.valid(string(v.b)) {
+		r.warn("check_digit")
+	}
+	return v, nil
+}
+
+// image passes a picture on as base64 after looking at its first bytes. What
+// follows the end of a JPEG is cut.
+type image struct{ form string }
+
+func (i *image) decodeNode(d *decoder, n *yaml.Node) { i.form = d.choice(n, "jpeg") }
+func (*image) kinds() (in, out valueKind)            { return bytesKind, textKind }
+func (i *image) apply(_ *reading, v value) (value, error) {
+	end := bytes.LastIndex(v.b, []byte{0xFF, 0xD9})
+	if !bytes.HasPrefix(v.b, []byte{0xFF, 0xD8, 0xFF}) || end < 0 {
+		return value{}, errUnreadable
+	}
+	return value{base64.StdEncoding.AppendEncode(nil, v.b[:end+2]), true}, nil
+}
