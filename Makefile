@@ -1,0 +1,69 @@
+# The two commands:  make demo   and   make test
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+TOOLS   := $(CURDIR)/bin/tools
+
+# The PC/SC driver needs C. Where its headers are missing the build goes without
+# and says so.
+cgo = $(shell pkg-config --exists libpcsclite 2>/dev/null && command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
+
+.PHONY: help build demo test race bench fuzz lint cross deb clean
+
+help:
+	@echo 'make demo    install what is missing, build, and show the gateway at work'
+	@echo 'make test    install what the tests need and run them'
+	@echo 'make build   bin/cardferry     make lint    vet and golangci-lint'
+	@echo 'make bench   the benchmarks    make cross   the builds without C'
+	@echo 'make fuzz    each fuzz target  make deb     dist/*.deb'
+
+build:
+	@packaging/deps.sh build
+	@if [ "$(cgo)" = 0 ]; then echo 'cardferry: building without C; left out: PC/SC readers'; fi
+	CGO_ENABLED=$(cgo) $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cardferry ./cmd/cardferry
+
+demo: build
+	bin/cardferry demo
+
+test:
+	@packaging/deps.sh test
+	CGO_ENABLED=$(cgo) $(GO) vet ./...
+	CGO_ENABLED=$(cgo) $(GO) test ./...
+
+# The race detector needs C.
+race:
+	@packaging/deps.sh test
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+bench:
+	CGO_ENABLED=$(cgo) $(GO) test -run '^$$' -bench . -benchmem ./...
+
+FUZZTIME ?= 10s
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for f in $$(CGO_ENABLED=$(cgo) $(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$f"; CGO_ENABLED=$(cgo) $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+lint: $(TOOLS)/golangci-lint
+	CGO_ENABLED=$(cgo) $(GO) vet ./...
+	CGO_ENABLED=$(cgo) $(TOOLS)/golangci-lint run ./...
+
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+cross:
+	CGO_ENABLED=0 GOOS=linux   GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/cardferry-linux-amd64 ./cmd/cardferry
+	CGO_ENABLED=0 GOOS=linux   GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/cardferry-linux-arm64 ./cmd/cardferry
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/cardferry-windows-amd64.exe ./cmd/cardferry
+
+deb: build $(TOOLS)/nfpm
+	packaging/deb.sh '$(VERSION)' $(TOOLS)/nfpm
+
+$(TOOLS)/nfpm:
+	GOBIN=$(TOOLS) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+
+clean:
+	rm -rf bin dist
