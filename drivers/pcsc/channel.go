@@ -1,0 +1,42 @@
+//go:build cgo || windows
+
+package pcsc
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+)
+
+// minAPDU is the length of a command header, CLA INS P1 P2 (ISO/IEC 7816-4, 5.1).
+const minAPDU = 4
+
+// channel is a [card.Channel] on a link. After the first failure every further
+// command fails the same way: a profile may pass over a command that failed, but
+// what was lost with it (the selected file, the card) does not come back.
+type channel struct {
+	link  *link
+	limit time.Duration // for one APDU
+	lost  error         // why the channel cannot be used any more
+}
+
+// Transmit sends one command APDU; see [card.Channel].
+func (c *channel) Transmit(ctx context.Context, cmd []byte) ([]byte, error) {
+	if c.lost != nil {
+		return nil, c.lost
+	}
+	if len(cmd) < minAPDU {
+		return nil, fmt.Errorf("command APDU of %d bytes is shorter than its header", len(cmd))
+	}
+	cmd = bytes.Clone(cmd) // a call that is left behind goes on reading it
+	rsp, err := do(ctx, c.link, c.limit, errSilent, func(h *handle) ([]byte, error) { return h.transmit(cmd) })
+	if err == nil && len(rsp) < 2 {
+		err = errNoAnswer
+	}
+	if err != nil {
+		c.lost = err
+		return nil, err
+	}
+	return rsp, nil
+}

@@ -1,0 +1,148 @@
+//go:build cgo || windows
+
+package pcsc
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"cardferry/drivers"
+)
+
+// reader is one attached reader. Its goroutine turns the reader's states into
+// events; while a card is present it has a session beside it. Events of a reader
+// are emitted by one of the two at a time.
+type reader struct {
+	d        *Driver
+	pcscName string
+	ident    drivers.Reader
+	emit     func(drivers.Event)
+	log      *slog.Logger
+	states   chan state // the newest state the watcher has seen, one place
+	link     *link      // of the last try; belongs to whichever goroutine emits
+	detach   context.CancelFunc
+	done     chan struct{} // closed after the last event
+}
+
+// update hands the reader its newest state, in place of one it has not looked
+// at yet: the insertion counter keeps what came between. One goroutine calls it.
+func (r *reader) update(s state) {
+	select {
+	case <-r.states:
+	default:
+	}
+	r.states <- s
+}
+
+// run reports events until ctx ends because the reader left. previous is closed
+// when the same reader's earlier goroutine has said its last word; nil if
+// there was none.
+func (r *reader) run(ctx context.Context, previous <-chan struct{}) {
+	if previous != nil {
+		<-previous
+	}
+	r.event(drivers.Event{Type: drivers.Attached})
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case s := <-r.states:
+			for s.present() {
+				s = r.serve(ctx, s)
+			}
+		}
+	}
+	r.event(drivers.Event{Type: drivers.Detached})
+	close(r.done)
+	r.abandonLink()
+}
+
+// serve accompanies the card present in s until it has left and returns the state
+// that says so: possibly the next card's, nothing when the reader left.
+func (r *reader) serve(ctx context.Context, s state) state {
+	cardCtx, cardLeft := context.WithCancel(ctx)
+	defer cardLeft()
+	r.event(drivers.Event{Type: drivers.Presented})
+	changes, done := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(done)
+		r.session(cardCtx, changes)
+	}()
+	next := r.stays(ctx, s, changes)
+	cardLeft()
+	<-done
+	r.event(drivers.Event{Type: drivers.Removed})
+	return next
+}
+
+// stays returns when the card present in s has left, with the state that says so,
+// or when ctx ended. Until then it passes on that something changed.
+func (r *reader) stays(ctx context.Context, s state, changes chan<- struct{}) state {
+	for {
+		select {
+		case <-ctx.Done():
+			return 0
+		case next := <-r.states:
+			if !s.sameCard(next) {
+				return next
+			}
+			select {
+			case changes <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// session reads the present card. A panic, in a decoder say, ends the session
+// and not the daemon.
+func (r *reader) session(ctx context.Context, changes <-chan struct{}) {
+	s := &session{r: r, changes: changes, failures: map[class]int{}, reported: map[drivers.FaultCode]bool{}}
+	defer func() {
+		if v := recover(); v != nil {
+			r.event(drivers.Event{Type: drivers.Faulted,
+				Fault: &drivers.Fault{Code: drivers.FaultReadFailed, Detail: panicked(v).Error()}})
+		}
+	}()
+	s.run(ctx)
+}
+
+// linkFree waits until the last try has let go of the card; it returns false when
+// ctx ended first.
+func (r *reader) linkFree(ctx context.Context) bool {
+	if r.link == nil {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-r.link.done:
+		r.link = nil
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// abandonLink gives the last link a moment to let go of the card. One that is
+// stuck in a call is left behind: see the package comment.
+func (r *reader) abandonLink() {
+	if r.link == nil {
+		return
+	}
+	timer := time.NewTimer(r.d.limits.grace)
+	defer timer.Stop()
+	select {
+	case <-r.link.done:
+	case <-timer.C:
+		r.log.Warn("a card does not answer; its connection ends when the card or the service does")
+	}
+}
+
+// event emits e for this reader, now.
+func (r *reader) event(e drivers.Event) {
+	e.Time = time.Now()
+	e.Reader = r.ident
+	if e.Read != nil {
+		e.Read.Time = e.Time
+	}
+	r.emit(e)
+}

@@ -1,0 +1,140 @@
+//go:build cgo || windows
+
+package pcsc
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"cardferry/drivers"
+)
+
+// Run reports events until ctx ends; see [drivers.Driver]. A fault of the service
+// itself carries a Reader whose name is the driver's. After ctx has ended nothing
+// is emitted any more, and Run returns when every goroutine has: at most two
+// seconds later, without those stuck in a PC/SC call (see the package comment).
+func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
+	if d.read == nil {
+		return errors.New("pcsc: no decoder for cards; set Config.Read")
+	}
+	snapshots, ended := make(chan snapshot), make(chan struct{})
+	go func() {
+		defer close(ended)
+		watch(ctx, snapshots)
+	}()
+	a := &attendance{d: d, emit: emit, names: newNamer(),
+		readers: map[string]*reader{}, gone: map[string]<-chan struct{}{}}
+	for {
+		select {
+		case <-ctx.Done():
+			d.finish(ended, a.leaving.Wait)
+			return nil
+		case s := <-snapshots:
+			if s.err != nil {
+				a.lost(ctx, s.err)
+			} else {
+				a.seen(ctx, s.readers)
+			}
+		}
+	}
+}
+
+// finish waits for the watcher and the readers, for the grace time.
+func (d *Driver) finish(watcher <-chan struct{}, readers func()) {
+	readers() // each bounds itself
+	timer := time.NewTimer(d.limits.grace)
+	defer timer.Stop()
+	select {
+	case <-watcher:
+	case <-timer.C:
+		d.log.Warn("the PC/SC service does not answer; its watcher ends when the service does")
+	}
+}
+
+// attendance is which readers are attached. It belongs to Run's goroutine.
+type attendance struct {
+	d       *Driver
+	emit    func(drivers.Event)
+	names   *namer
+	readers map[string]*reader         // by PC/SC name
+	gone    map[string]<-chan struct{} // ends of readers that left, by PC/SC name
+	leaving sync.WaitGroup             // all readers' goroutines
+	outage  outage
+}
+
+// seen starts and ends readers so that they are those of the list, and hands
+// everyone its state.
+func (a *attendance) seen(ctx context.Context, list []readerState) {
+	if a.outage.over() {
+		a.d.log.Info("PC/SC service is back")
+	}
+	listed := make(map[string]bool, len(list))
+	for _, s := range list {
+		listed[s.pcscName] = true
+	}
+	for name := range a.readers {
+		if !listed[name] {
+			a.detach(name)
+		}
+	}
+	for _, s := range list {
+		r := a.readers[s.pcscName]
+		if r == nil {
+			r = a.attach(ctx, s.pcscName)
+		}
+		r.update(s.state)
+	}
+}
+
+// lost detaches everything: without the service there are no readers.
+func (a *attendance) lost(ctx context.Context, err error) {
+	for name := range a.readers {
+		a.detach(name)
+	}
+	a.d.log.Debug("PC/SC service lost", "error", err)
+	fault, report := a.outage.failed(err)
+	if !report || ctx.Err() != nil {
+		return
+	}
+	a.d.log.Warn("PC/SC service unreachable", "error", err)
+	a.emit(drivers.Event{
+		Type: drivers.Faulted, Time: time.Now(), Fault: &fault,
+		Reader: drivers.Reader{Name: Name, Driver: Name, Kind: drivers.KindSmartcard},
+	})
+}
+
+func (a *attendance) attach(ctx context.Context, pcscName string) *reader {
+	readerCtx, detach := context.WithCancel(ctx)
+	r := &reader{
+		d: a.d, pcscName: pcscName,
+		emit: func(e drivers.Event) {
+			if ctx.Err() == nil { // the end of the driver is no event
+				a.emit(e)
+			}
+		},
+		ident: drivers.Reader{
+			Name: a.names.attach(pcscName), Driver: Name, Kind: drivers.KindSmartcard,
+			Simulated: strings.HasPrefix(pcscName, simulatedPrefix),
+		},
+		states: make(chan state, 1), detach: detach, done: make(chan struct{}),
+	}
+	r.log = a.d.log.With("reader", r.ident.Name)
+	previous := a.gone[pcscName]
+	delete(a.gone, pcscName)
+	a.readers[pcscName] = r
+	a.leaving.Go(func() { r.run(readerCtx, previous) })
+	return r
+}
+
+// detach ends a reader; it does not wait for its goroutine, the next one of
+// the same name does.
+func (a *attendance) detach(pcscName string) {
+	r := a.readers[pcscName]
+	delete(a.readers, pcscName)
+	a.names.detach(pcscName)
+	r.detach()
+	a.gone[pcscName] = r.done
+}

@@ -1,0 +1,287 @@
+//go:build cgo || windows
+
+package pcsc
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/ebfe/scard"
+)
+
+const (
+	// pnpReader is the pseudo reader whose state changes when readers come or go
+	// (pcsc-lite and Windows; macOS does not know it).
+	pnpReader = `\\?PnP?\Notification`
+	// maxStates is how many readers one SCardGetStatusChange takes, the pseudo
+	// reader included (PCSCLITE_MAX_READERS_CONTEXTS).
+	maxStates = 16
+	// shortWait bounds a wait where the next change may come without a
+	// notification: right after one (pcsc-lite can miss the second of two
+	// readers), without the pseudo reader, and on Windows, where the scard
+	// package does not keep the reader names alive during the call.
+	shortWait = time.Second
+	longWait  = 30 * time.Second
+	// idleWakes is how many waits in a row may end without news before the
+	// watcher slows down: a broken reader driver must not cost a CPU.
+	idleWakes = 8
+	slowDown  = 100 * time.Millisecond
+	// cancelEvery repeats SCardCancel, which does nothing to a wait that is just
+	// about to begin.
+	cancelEvery = 20 * time.Millisecond
+)
+
+// snapshot is what the watcher sees at one moment: all readers with their
+// states in the service's order, or why it sees nothing any more.
+type snapshot struct {
+	readers []readerState
+	err     error
+}
+
+type readerState struct {
+	pcscName string
+	state    state
+}
+
+// watch reports snapshots until ctx ends. After an error it starts over with a
+// new context, which is the only thing that helps once a service has gone (an
+// old context stays "valid" for ever).
+func watch(ctx context.Context, out chan<- snapshot) {
+	var pause backoff
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := observe(ctx, out)
+		if ctx.Err() != nil {
+			return
+		}
+		select {
+		case out <- snapshot{err: err}:
+		case <-ctx.Done():
+			return
+		}
+		timer := time.NewTimer(pause.next(time.Since(began)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// observe reports snapshots from one PC/SC context until that fails or ctx ends.
+func observe(ctx context.Context, out chan<- snapshot) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("PC/SC binding panicked (%T) while watching readers", v)
+		}
+	}()
+	sc, err := scard.EstablishContext()
+	if err != nil {
+		return wrap("SCardEstablishContext", err)
+	}
+	defer func() { _ = sc.Release() }() // the service may be gone
+	defer cancelOnDone(ctx, sc)()
+	w := &watcher{sc: sc, wait: shortWait}
+	for ctx.Err() == nil {
+		if err := w.relist(); err != nil {
+			return err
+		}
+		news, err := w.next(ctx)
+		if err != nil {
+			return err
+		}
+		if !news {
+			continue
+		}
+		select {
+		case out <- snapshot{readers: w.snapshot()}:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// cancelOnDone ends the context's waits once ctx has ended, until the returned
+// function is called.
+func cancelOnDone(ctx context.Context, sc *scard.Context) (stop func()) {
+	stopped, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-stopped:
+			return
+		case <-ctx.Done():
+		}
+		again := time.NewTicker(cancelEvery)
+		defer again.Stop()
+		for {
+			_ = sc.Cancel() // nothing waiting, or no service: both are fine
+			select {
+			case <-stopped:
+				return
+			case <-again.C:
+			}
+		}
+	}()
+	return func() { close(stopped); <-ended }
+}
+
+// watcher is the state of one context's watch.
+type watcher struct {
+	sc     *scard.Context
+	states []scard.ReaderState // readers in the service's order
+	pnp    scard.ReaderState
+	noPnP  bool // this service does not know the pseudo reader
+	wait   time.Duration
+	idle   int // waits in a row without news
+	stale  bool
+}
+
+// relist brings the list of readers up to date. What is known about readers that
+// stay is kept.
+func (w *watcher) relist() error {
+	names, err := listReaders(w.sc)
+	if err != nil {
+		return err
+	}
+	known := make(map[string]scard.ReaderState, len(w.states))
+	for _, s := range w.states {
+		known[s.Reader] = s
+	}
+	states := make([]scard.ReaderState, 0, len(names))
+	for _, name := range names {
+		s, old := known[name]
+		if !old {
+			s = scard.ReaderState{Reader: name, CurrentState: scard.StateUnaware}
+		}
+		delete(known, name)
+		states = append(states, s)
+	}
+	// Readers that left are news; new ones are when their first state is known.
+	w.stale = w.stale || len(known) > 0 || len(states) == 0 && w.states == nil
+	w.states = states
+	return nil
+}
+
+// listReaders lists readers. None is an empty list; a reader that comes between
+// the two calls inside is a reason to ask again.
+func listReaders(sc *scard.Context) ([]string, error) {
+	const tries = 3
+	for try := 1; ; try++ {
+		names, err := sc.ListReaders()
+		err = wrap("SCardListReaders", err)
+		switch {
+		case err == nil:
+			return names, nil
+		case is(err, scard.ErrNoReadersAvailable):
+			return nil, nil
+		case is(err, scard.ErrInsufficientBuffer) && try < tries:
+		default:
+			return nil, err
+		}
+	}
+}
+
+// next waits for news: a reader that came, left or changed its state.
+func (w *watcher) next(ctx context.Context) (news bool, err error) {
+	if w.stale {
+		w.stale = false
+		return true, nil
+	}
+	args, timeout := w.arguments()
+	if len(args) == 0 {
+		sleep(ctx, timeout)
+		return false, nil
+	}
+	err = wrap("SCardGetStatusChange", w.sc.GetStatusChange(args, timeout))
+	switch {
+	case err == nil:
+		news = w.learn(args)
+	case is(err, scard.ErrTimeout):
+		w.wait = longWait
+		return false, nil
+	case is(err, scard.ErrCancelled):
+		return false, nil
+	case is(err, scard.ErrUnknownReader), is(err, scard.ErrReaderUnavailable):
+		// A reader left before the wait began: the next list says which.
+		w.wait = shortWait
+	default:
+		return false, err
+	}
+	if w.idle++; news {
+		w.idle = 0
+	}
+	if w.idle > idleWakes {
+		sleep(ctx, slowDown)
+	}
+	return news, nil
+}
+
+// arguments returns what to wait for and how long.
+func (w *watcher) arguments() ([]scard.ReaderState, time.Duration) {
+	args := make([]scard.ReaderState, 0, len(w.states)+1)
+	args = append(args, w.states[:min(len(w.states), maxStates)]...)
+	if w.noPnP || len(args) == maxStates {
+		return args, shortWait
+	}
+	if w.pnp.Reader == "" {
+		w.pnp = scard.ReaderState{Reader: pnpReader}
+		if runtime.GOOS == "windows" {
+			// Windows compares the upper half with its number of readers.
+			w.pnp.CurrentState = scard.StateFlag(len(w.states) << 16)
+		}
+	}
+	timeout := w.wait
+	if runtime.GOOS != "linux" {
+		timeout = min(timeout, shortWait)
+	}
+	return append(args, w.pnp), timeout
+}
+
+// learn takes over the states a wait returned; it says whether a reader's differs.
+func (w *watcher) learn(args []scard.ReaderState) (news bool) {
+	for _, arg := range args {
+		next := state(arg.EventState)
+		if arg.Reader == pnpReader {
+			if next.unknown() {
+				w.noPnP = true
+			}
+			if arg.EventState&scard.StateChanged != 0 {
+				w.wait = shortWait
+			}
+			w.pnp.CurrentState = next.asKnown()
+			continue
+		}
+		for i := range w.states {
+			if w.states[i].Reader == arg.Reader {
+				news = news || w.states[i].CurrentState != next.asKnown()
+				w.states[i].CurrentState = next.asKnown()
+			}
+		}
+	}
+	return news
+}
+
+// snapshot returns the readers whose state is known. A reader the service has
+// just forgotten counts as gone.
+func (w *watcher) snapshot() []readerState {
+	var readers []readerState
+	for _, s := range w.states {
+		if next := state(s.CurrentState); s.CurrentState != scard.StateUnaware && !next.unknown() {
+			readers = append(readers, readerState{pcscName: s.Reader, state: next})
+		}
+	}
+	return readers
+}
+
+// sleep waits for d or ctx.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

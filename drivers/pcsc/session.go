@@ -1,0 +1,109 @@
+//go:build cgo || windows
+
+package pcsc
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cardferry/drivers"
+)
+
+// session is one presented card: it tries to read it until that is done, given
+// up, or ctx says that the card or the reader left.
+type session struct {
+	r        *reader
+	changes  <-chan struct{} // the reader's state changed, the card is still there
+	failures map[class]int
+	reported map[drivers.FaultCode]bool
+}
+
+// run reports one Completed, or at most one Faulted per fault code. It returns
+// soon after ctx has ended, whatever the card does.
+func (s *session) run(ctx context.Context) {
+	cold := false
+	for {
+		if !s.r.linkFree(ctx) {
+			return
+		}
+		read, err := s.attempt(ctx, cold)
+		if err == nil {
+			s.complete(read)
+			return
+		}
+		if ctx.Err() != nil {
+			return // the card left: nothing to say
+		}
+		c := classify(err)
+		s.failures[c]++
+		v := decide(c, s.failures[c], s.r.d.limits.settle)
+		if v.fault != "" && !s.reported[v.fault] {
+			s.reported[v.fault] = true
+			s.r.event(drivers.Event{Type: drivers.Faulted, Fault: &drivers.Fault{Code: v.fault, Detail: err.Error()}})
+		}
+		s.r.log.Debug("card not read", "error", err, "failures", s.failures[c], "again", v.again)
+		if !v.again || !s.wait(ctx, c, v.wait) {
+			return
+		}
+		cold = v.cold
+	}
+}
+
+// wait lets d pass. What another program holds may be free as soon as the state
+// of the reader changes; for other reasons a change says nothing. It returns
+// false when ctx ended.
+func (s *session) wait(ctx context.Context, c class, d time.Duration) bool {
+	changes := s.changes
+	if c != classInUse {
+		changes = nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-changes:
+	case <-timer.C:
+	}
+	return true
+}
+
+// attempt connects, reads inside a transaction, and leaves the link to close
+// itself: letting go of the card need not delay the result.
+func (s *session) attempt(ctx context.Context, cold bool) (drivers.Read, error) {
+	limits := s.r.d.limits
+	l := newLink()
+	s.r.link = l
+	defer l.close()
+	if _, err := do(ctx, l, limits.connect, errBusy, func(h *handle) (struct{}, error) {
+		return struct{}{}, h.connect(s.r.pcscName, cold)
+	}); err != nil {
+		return drivers.Read{}, err
+	}
+	info, err := do(ctx, l, limits.connect, errBusy, (*handle).begin)
+	if err != nil {
+		return drivers.Read{}, err
+	}
+	ch := &channel{link: l, limit: limits.apdu}
+	read, err := s.r.d.read(ctx, ch, info)
+	if ch.lost != nil {
+		err = ch.lost // also when the decoder made do without the answer
+	}
+	return read, err
+}
+
+// complete says what was read, where and when.
+func (s *session) complete(read drivers.Read) {
+	read.ID = drivers.NewReadID()
+	read.Reader = s.r.ident.Name
+	read.Simulated = s.r.ident.Simulated
+	s.r.log.Info("card read", "read", read)
+	s.r.event(drivers.Event{Type: drivers.Completed, Read: &read})
+}
+
+// panicked is what a panic becomes at a goroutine's edge; its value may hold
+// card contents and is not repeated.
+func panicked(v any) error {
+	return fmt.Errorf("reading panicked (%T); please report this with the reader's model and the card profile", v)
+}

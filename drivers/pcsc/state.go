@@ -1,0 +1,25 @@
+//go:build cgo || windows
+
+package pcsc
+
+import "github.com/ebfe/scard"
+
+// state is a reader's dwEventState (PC/SC part 5, SCardGetStatusChange): flags in
+// the lower half, in the upper half a counter that grows with every insertion
+// and removal. The counter is what makes a swap visible that was faster than
+// the watcher.
+type state scard.StateFlag
+
+func (s state) present() bool { return scard.StateFlag(s)&scard.StatePresent != 0 }
+
+func (s state) unknown() bool { return scard.StateFlag(s)&scard.StateUnknown != 0 }
+
+func (s state) counter() uint16 { return uint16(s >> 16) }
+
+// sameCard says that the card that was present in s has stayed.
+func (s state) sameCard(next state) bool {
+	return next.present() && s.counter() == next.counter()
+}
+
+// asKnown returns the state as dwCurrentState for the next wait.
+func (s state) asKnown() scard.StateFlag { return scard.StateFlag(s) &^ scard.StateChanged }

@@ -1,0 +1,16 @@
+//go:build !cgo && !windows
+
+package pcsc
+
+import (
+	"context"
+	"fmt"
+
+	"cardferry/drivers"
+)
+
+// Run returns an error that wraps [drivers.ErrNotBuilt]: libpcsclite is reached
+// through C only.
+func (d *Driver) Run(context.Context, func(drivers.Event)) error {
+	return fmt.Errorf("%s: %w", Name, drivers.ErrNotBuilt)
+}
