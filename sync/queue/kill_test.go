@@ -1,0 +1,5 @@
+package queue
+
+const childEnv = "CARDFERRY_QUEUE_TEST_CHILD"
+
+func childMain() {}
