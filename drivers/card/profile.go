@@ -146,7 +146,7 @@ func readLimited(f fs.FS, name string) ([]byte, error) {
 func parseProfile(name string, text []byte, base []*Profile) (*Profile, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, &ProfileError{File: name, Message: err.Error()}
+		return nil, syntaxError(name, err)
 	}
 	d := &decoder{file: name}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
@@ -166,6 +166,16 @@ func parseProfile(name string, text []byte, base []*Profile) (*Profile, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// syntaxError finds the line in a message of the YAML parser.
+func syntaxError(file string, err error) error {
+	e := &ProfileError{File: file, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
+	if _, scanErr := fmt.Sscanf(e.Message, "line %d: ", &e.Line); scanErr == nil {
+		_, e.Message, _ = strings.Cut(e.Message, ": ")
+		e.Column = 1
+	}
+	return e
 }
 
 // findMacros learns the macros' names and parameters, which steps use as keys.

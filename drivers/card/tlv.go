@@ -81,23 +81,26 @@ func berHead(b []byte) (tag uint32, hl, vl int, ok bool) {
 }
 
 // find returns the value of the first object with the tag. Padding (00 or FF)
-// between BER objects is skipped; a value cut short is not found.
-func (f tlvForm) find(b []byte, tag uint32) ([]byte, bool) {
+// between BER objects is skipped. It returns errAbsent when there is no such
+// object before the end or nonsense, errUnreadable when it is cut short.
+func (f tlvForm) find(b []byte, tag uint32) ([]byte, error) {
 	for len(b) > 0 {
 		if f == tlvBER && (b[0] == 0x00 || b[0] == 0xFF) {
 			b = b[1:]
 			continue
 		}
 		t, hl, vl, ok := f.head(b)
-		if !ok || vl > len(b)-hl {
-			return nil, false
-		}
-		if t == tag {
-			return b[hl : hl+vl], true
+		switch short := vl > len(b)-hl; {
+		case ok && t == tag && short:
+			return nil, errUnreadable
+		case !ok || short:
+			return nil, errAbsent
+		case t == tag:
+			return b[hl : hl+vl], nil
 		}
 		b = b[hl+vl:]
 	}
-	return nil, false
+	return nil, errAbsent
 }
 
 // tlvStage takes one object's value: `tlv: {form: ber, path: "65/83"}`.
@@ -134,9 +137,9 @@ func (*tlvStage) kinds() (in, out valueKind) { return bytesKind, bytesKind }
 func (t *tlvStage) apply(_ *reading, v value) (value, error) {
 	b := v.b
 	for _, tag := range t.tags {
-		var ok bool
-		if b, ok = tlvForm(t.Form).find(b, tag); !ok {
-			return value{}, errAbsent
+		var err error
+		if b, err = tlvForm(t.Form).find(b, tag); err != nil {
+			return value{}, err
 		}
 	}
 	return value{b, false}, nil
