@@ -72,3 +72,43 @@ func isDelimiter(c byte) bool {
 	}
 	return true
 }
+
+// meant is the delimiter an escape letter stands for, 0 when not declared (HL7
+// v2.9, 2.7.1).
+func (d *Delimiters) meant(letter byte) byte {
+	switch letter {
+	case 'F':
+		return d.Field
+	case 'S':
+		return d.Component
+	case 'T':
+		return d.Subcomponent
+	case 'R':
+		return d.Repetition
+	case 'E':
+		return d.Escape
+	case 'P':
+		return d.Truncation
+	}
+	return 0
+}
+
+// letter is the escape letter for c, 0 when c is plain data. The truncation
+// character needs none.
+func (d *Delimiters) letter(c byte) byte {
+	switch c {
+	case 0:
+		return 0
+	case d.Field:
+		return 'F'
+	case d.Component:
+		return 'S'
+	case d.Repetition:
+		return 'R'
+	case d.Escape:
+		return 'E'
+	case d.Subcomponent:
+		return 'T'
+	}
+	return 0
+}

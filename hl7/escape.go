@@ -190,25 +190,6 @@ func scanEscape(s []byte, d *Delimiters) escape {
 	return e
 }
 
-// meant is the delimiter an escape letter stands for, 0 when not declared.
-func (d *Delimiters) meant(letter byte) byte {
-	switch letter {
-	case 'F':
-		return d.Field
-	case 'S':
-		return d.Component
-	case 'T':
-		return d.Subcomponent
-	case 'R':
-		return d.Repetition
-	case 'E':
-		return d.Escape
-	case 'P':
-		return d.Truncation
-	}
-	return 0
-}
-
 // layout reads a formatting command (HL7 v2.9, 2.7.6) without its dot.
 func (e *escape) layout(body []byte) {
 	if len(body) < 2 {

@@ -11,7 +11,10 @@
 // Errors and warnings carry codes and offsets, never content.
 package hl7
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // DefaultMaxSize is the message size limit in bytes when [Options] has none.
 const DefaultMaxSize = 20 << 20
@@ -71,16 +74,15 @@ func Parse(b []byte, o Options) (*Message, error) {
 	}
 	m.first, m.wide, m.source = h.view, h.wide, h.source
 	m.cur = &m.first
-	m.index(h.start)
+	m.segs = indexSegments(m.cur, h.start, m.inline[:0])
 	return m, nil
 }
 
-// index finds the segments. A carriage return (with or without a line feed)
-// ends a segment; only a message without any carriage return is split at line
-// feeds, because a line feed inside a narrative is data.
-func (m *Message) index(start int) {
-	v := m.cur
-	segs := m.inline[:0]
+// indexSegments finds the segments of v from start on and appends them to segs.
+// A carriage return (with or without a line feed) ends a segment; only a message
+// without any carriage return is split at line feeds, because a line feed inside
+// a narrative is data.
+func indexSegments(v *view, start int, segs []Segment) []Segment {
 	term := terminator(v.s)
 	for pos := start; pos < len(v.s); {
 		if isFiller(v.s[pos]) {
@@ -91,15 +93,13 @@ func (m *Message) index(start int) {
 		if j := bytes.IndexByte(v.s[pos:], term); j >= 0 {
 			end = pos + j
 		}
-		if len(segs) == inlineSegments && cap(segs) == inlineSegments {
-			grown := make([]Segment, len(segs), len(segs)+1+bytes.Count(v.s[pos:], []byte{term}))
-			copy(grown, segs)
-			segs = grown
+		if len(segs) == cap(segs) { // at most once: the rest is counted
+			segs = slices.Grow(segs, 1+bytes.Count(v.s[pos:], []byte{term}))
 		}
 		segs = append(segs, Segment{v: v, start: uint32(pos), end: uint32(end)}) //nolint:gosec // bounded by maxSize
 		pos = end + 1
 	}
-	m.segs = segs
+	return segs
 }
 
 // terminator is the byte that ends segments in this message.

@@ -68,7 +68,7 @@ func ParseTime(s string, loc *time.Location) (Time, error) {
 			return Time{}, ErrBadTime
 		}
 		var ok bool
-		if v[n], ok = number(digits[at : at+width]); !ok {
+		if v[n], ok = digitsValue(digits[at : at+width]); !ok {
 			return Time{}, ErrBadTime
 		}
 		at += width
@@ -124,8 +124,8 @@ func parseZone(s string) (*time.Location, bool) {
 	if len(s) != 5 {
 		return nil, false
 	}
-	h, ok1 := number(s[1:3])
-	m, ok2 := number(s[3:5])
+	h, ok1 := digitsValue(s[1:3])
+	m, ok2 := digitsValue(s[3:5])
 	if !ok1 || !ok2 || m > 59 || h*60+m > 14*60 {
 		return nil, false
 	}
@@ -142,14 +142,14 @@ func parseFraction(s string) (nanos, digits int, ok bool) {
 	if s[0] != '.' || digits < 1 || digits > 4 {
 		return 0, 0, false
 	}
-	nanos, ok = number(s[1:])
+	nanos, ok = digitsValue(s[1:])
 	for range 9 - digits {
 		nanos *= 10
 	}
 	return nanos, digits, ok
 }
 
-func number(s string) (int, bool) {
+func digitsValue(s string) (int, bool) {
 	n := 0
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
