@@ -1,0 +1,204 @@
+// The result area: one big picture of the last card or code.
+
+import { fill, icon, node } from './nodes.js';
+import { t, first } from './texts.js';
+import { age, clock, fhirDate, past } from './dates.js';
+
+const ladder = ['uid-only', 'memory-read', 'chip-read', 'chip-authenticated', 'online-verified'];
+
+// paint shows the picture of a Screen in the area and returns the sentence to
+// announce for it.
+export function paint(area, picture) {
+  const painter = painters[picture.kind];
+  const painted = painter(picture);
+  area.className = 'result ' + painted.look;
+  fill(area, ...painted.nodes);
+  return painted.say;
+}
+
+const painters = {
+  idle: () => sign('card', 'idle', 'page.idle', 'page.idle.say'),
+  reading: () => sign('reading', 'reading', 'page.reading', 'page.reading.say'),
+  removed: () => sign('removed', 'calm', 'page.removed'),
+  cleared: (p) => sign('cleared', 'calm', 'page.cleared', 'page.cleared.say', p.inside && 'page.cleared.card'),
+  expired: () => sign('unknown', 'care', 'page.expired', 'page.expired.say'),
+  failed: () => sign('unknown', 'care', 'page.fetch_failed', 'page.fetch_failed.say'),
+  read: (p) => p.read.patient ? person(p) : nobody(p),
+};
+
+// sign is a picture without a person: what happened, what to do.
+function sign(name, look, title, ...sentences) {
+  const lines = sentences.filter(Boolean).map((key) => t(key));
+  return {
+    look: 'sign ' + look,
+    say: [t(title)].concat(lines).join(' '),
+    nodes: [icon(name, 'big'), node('h2', { class: 'headline' }, t(title))]
+      .concat(lines.map((line) => node('p', { class: 'do' }, line))),
+  };
+}
+
+// nobody is a read without a patient: an unknown or a wrong card or code.
+function nobody(picture) {
+  const read = picture.read;
+  const codes = (read.warnings || []).map((w) => w.code);
+  let what = 'page.no_person';
+  if (codes.indexOf('payment_code') >= 0) {
+    what = 'page.payment_code';
+  } else if (codes.indexOf('card_refused') >= 0) {
+    what = 'page.refused';
+  } else if (read.medium === 'unknown') {
+    what = picture.scanned ? 'page.unknown_code' : 'page.unknown_card';
+  }
+  const told = ['payment_code', 'card_refused', 'card_unknown', 'code_unknown'];
+  const painted = sign(what === 'page.payment_code' || what === 'page.refused' ? 'stop' : 'unknown', 'care', what, what + '.say');
+  const rest = (read.warnings || []).filter((w) => told.indexOf(w.code) < 0);
+  painted.nodes.unshift(simulated(read));
+  painted.nodes.push(warnings(rest, false));
+  const atr = (read.extras || {}).atr;
+  if (read.medium === 'unknown' && typeof atr === 'string') {
+    painted.nodes.push(node('p', { class: 'for-it' }, t('page.unknown_card.it')));
+    painted.nodes.push(node('code', { class: 'atr', id: 'atr' }, atr.replace(/(..)(?!$)/g, '$1 ')));
+  }
+  if (picture.removed) {
+    painted.nodes.push(node('p', { class: 'removed' }, t('page.removed')));
+  }
+  return painted;
+}
+
+// person is a read with a patient.
+function person(picture) {
+  const read = picture.read;
+  const patient = read.patient;
+  const name = nameOf(patient);
+  const sex = t('gender.' + (patient.gender || 'unknown'));
+  const birth = fhirDate(patient.birthDate) || t('page.no_birth');
+  const medium = mediumOf(read.medium);
+  const assurance = first(['assurance.' + read.assurance]) || read.assurance;
+  const say = (read.simulated ? t('page.announce.simulated') + ' ' : '') +
+    t('page.announce', { name: name.main, sex: sex, birth: birth, medium: medium, assurance: assurance });
+  return {
+    look: 'person' + (picture.removed ? ' leaving' : ''),
+    say: picture.removed ? t('page.removed') : say,
+    nodes: [
+      simulated(read),
+      picture.removed && node('p', { class: 'removed', id: 'removed' }, icon('removed'), t('page.removed.soon')),
+      node('p', { class: 'source' },
+        node('strong', { id: 'medium' }, medium),
+        node('span', { class: 'when' }, t('page.read_at', { time: clock(read.time), reader: read.reader }))),
+      node('h2', { class: 'name', id: 'name', translate: 'no' }, name.main),
+      name.others && node('p', { class: 'other-names', translate: 'no' }, name.others),
+      vitals(sex, birth, age(patient.birthDate, new Date())),
+      numbers(patient.identifier || []),
+      coverages(read.coverage || []),
+      badge(read.assurance, assurance),
+      warnings(read.warnings || [], read.partial),
+    ],
+  };
+}
+
+function simulated(read) {
+  return read.simulated && node('p', { class: 'simulated', id: 'simulated' }, icon('training'), t('page.simulated'));
+}
+
+function mediumOf(medium) {
+  return first(['medium.' + medium]) || medium;
+}
+
+// nameOf picks the official name and lists the others.
+function nameOf(patient) {
+  const names = (patient.name || []).slice();
+  names.sort((a, b) => (a.use === 'official' ? 0 : 1) - (b.use === 'official' ? 0 : 1));
+  const written = names.map(write).filter(Boolean);
+  return { main: written[0] || t('page.no_name'), others: written.slice(1).join(' · ') };
+}
+
+// write shows a name: as written on the card, else put together, without a
+// space where the script has none.
+function write(name) {
+  if (name.text) {
+    return name.text;
+  }
+  const given = (name.given || []).join(' ');
+  const han = /[\u3400-\u9fff]/.test(name.family || given);
+  return han ? (name.family || '') + given : [].concat(name.prefix || [], given, name.family || '').filter(Boolean).join(' ');
+}
+
+function vitals(sex, birth, years) {
+  const item = (label, value, id) => value &&
+    node('div', { class: 'vital' }, node('dt', null, t(label)), node('dd', { id: id }, value));
+  return node('dl', { class: 'vitals' },
+    item('page.sex', sex, 'sex'), item('page.birth', birth, 'birth'), item('page.age', years, 'age'));
+}
+
+function numbers(identifiers) {
+  if (identifiers.length === 0) {
+    return null;
+  }
+  return node('dl', { class: 'numbers', 'aria-label': t('page.identifiers') }, ...identifiers.map((id) =>
+    node('div', null, node('dt', null, labelOf(id)), node('dd', { class: 'digits', translate: 'no' }, spaced(id.value || '')))));
+}
+
+// labelOf names an identifier: by its type code in the page's language, else in
+// the words of the card's profile.
+function labelOf(id) {
+  const type = id.type || {};
+  const codes = (type.coding || []).map((c) => 'identifier.' + c.code);
+  if (/^\d{17}[\dX]$/.test(id.value || '') && codes.length === 0) {
+    codes.push('identifier.resident');
+  }
+  return first(codes) || type.text || t('identifier.other');
+}
+
+// spaced groups a resident id as people read it: region, birth date, the rest.
+function spaced(value) {
+  return value.replace(/^(\d{6})(\d{8})(\d{3}[\dX])$/, '$1 $2 $3');
+}
+
+function coverages(list) {
+  if (list.length === 0) {
+    return null;
+  }
+  return node('dl', { class: 'numbers coverage', 'aria-label': t('page.coverage') }, ...list.map((c) =>
+    node('div', null, node('dt', null, t('page.coverage')), node('dd', null, coverageText(c)))));
+}
+
+function coverageText(c) {
+  const payor = (c.payor || [])[0] || {};
+  const type = c.type || {};
+  const end = (c.period || {}).end;
+  const parts = [
+    payor.display,
+    type.text || ((type.coding || [])[0] || {}).display,
+    c.subscriberId && t('page.coverage.number', { value: c.subscriberId }),
+    end && t(past(end, new Date()) ? 'page.coverage.ended' : 'page.coverage.until', { date: fhirDate(end) }),
+  ].filter(Boolean);
+  return parts.join(' · ') || t('page.coverage.some');
+}
+
+// badge shows the assurance as words, with a five-step bar beside them.
+function badge(level, text) {
+  const n = ladder.indexOf(level) + 1;
+  const steps = ladder.map((_, i) => node('span', { class: i < n ? 'step on' : 'step' }));
+  return node('div', { class: 'badge level-' + n },
+    node('span', { class: 'steps', 'aria-hidden': 'true' }, ...steps),
+    node('strong', { id: 'assurance' }, text),
+    node('span', { class: 'unseen' }, t('page.assurance.level', { n: n, text: text })),
+    node('span', { class: 'means' }, first(['assurance.' + level + '.say'])));
+}
+
+// warnings shows what to check, in sentences.
+function warnings(list, partial) {
+  const lines = list.map(sentence);
+  if (partial) {
+    lines.unshift(t('page.partial'));
+  }
+  const once = lines.filter((line, i) => lines.indexOf(line) === i);
+  return once.length === 0 ? null :
+    node('ul', { class: 'warnings', id: 'warnings' }, ...once.map((line) => node('li', null, icon('warn'), line)));
+}
+
+function sentence(w) {
+  const field = w.field ? first(['field.' + w.field]) || w.field : '';
+  const text = first(['warning.' + w.code, 'warning.other'], { code: w.code, field: field });
+  return field ? text : text.replace(/\s*[（(]\s*[)）]/, '');
+}
