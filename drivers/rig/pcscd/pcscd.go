@@ -79,6 +79,12 @@ type process struct {
 	ended chan struct{}
 }
 
+// wait lives as long as pcscd does.
+func (p *process) wait() {
+	_ = p.cmd.Wait() // how it ended is in its log
+	close(p.ended)
+}
+
 // Start prepares cfg.Dir and runs pcscd until [Daemon.Stop]. It returns when
 // clients can connect. An error wraps [ErrUnavailable] when something that is
 // needed is missing.

@@ -141,10 +141,7 @@ func (d *Daemon) launch() (*process, error) {
 		return nil, fmt.Errorf("%w: start pcscd: %w", ErrUnavailable, err)
 	}
 	p := &process{cmd: cmd, ended: make(chan struct{})}
-	go func() {
-		_ = cmd.Wait() // how it ended is in its log
-		close(p.ended)
-	}()
+	go p.wait()
 	return p, nil
 }
 

@@ -1,0 +1,58 @@
+//go:build cgo
+
+package pcsc
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"cardferry/drivers"
+	"cardferry/drivers/card"
+)
+
+// BenchmarkCardToEvent measures what the driver adds to reading a card: from the
+// moment another PC/SC client is told that a card is there until the Completed
+// event, less the time spent in APDUs. Reported in ms: the median and the worst
+// of all insertions ("driver-…"), and, from the moment the card is put in,
+// "insert-p50": nearly all of that is vpcd's polling, 0 to 400 ms, which readers
+// with an interrupt endpoint do not have.
+func BenchmarkCardToEvent(b *testing.B) {
+	apdus := make(chan time.Duration, 1)
+	r := run(b, func(ctx context.Context, ch card.Channel, info card.Info) (drivers.Read, error) {
+		began := time.Now()
+		for range 20 {
+			if read, err := readOneByte(ctx, ch, info); err != nil {
+				return read, err
+			}
+		}
+		apdus <- time.Since(began)
+		return drivers.Read{Medium: drivers.MediumUnknown}, nil
+	})
+	desk := client(b)
+	name, pcscName, slot := readers[0].name, readers[0].pcsc, service.Slots()[0]
+	var added, total []time.Duration
+	for b.Loop() {
+		inserted := time.Now()
+		ctx, cancel := context.WithTimeout(b.Context(), patience)
+		if err := slot.Insert(ctx, says(1)); err != nil {
+			b.Fatal(err)
+		}
+		cancel()
+		awaitCard(b, desk, pcscName, true)
+		visible := time.Now()
+		e := r.expect(name, drivers.Presented, drivers.Completed)
+		added = append(added, e.Time.Sub(visible)-<-apdus)
+		total = append(total, e.Time.Sub(inserted))
+		slot.Remove()
+		r.expect(name, drivers.Removed)
+	}
+	slices.Sort(added)
+	slices.Sort(total)
+	b.ReportMetric(ms(added[len(added)/2]), "driver-p50-ms")
+	b.ReportMetric(ms(added[len(added)-1]), "driver-max-ms")
+	b.ReportMetric(ms(total[len(total)/2]), "insert-p50-ms")
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
