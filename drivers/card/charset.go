@@ -17,7 +17,9 @@ import (
 
 // decodeText turns bytes into UTF-8. What the charset does not define, what
 // falls into the private use area and control characters become U+FFFD; the
-// field is then flagged "lossy_text" and its bytes kept in hex.
+// field is then flagged "lossy_text" and its bytes kept in hex. ASCII is for
+// codes and identifiers, where half a value is worse than none: anything but
+// printable ASCII makes the field unreadable.
 type decodeText struct{ charset string }
 
 func (t *decodeText) decodeNode(d *decoder, n *yaml.Node) {
@@ -32,12 +34,10 @@ func (t *decodeText) apply(r *reading, v value) (value, error) {
 	var s string
 	switch t.charset {
 	case "ascii":
-		s = string(bytes.Map(func(c rune) rune {
-			if c > 0x7E {
-				return utf8.RuneError
-			}
-			return c
-		}, raw))
+		if bytes.ContainsFunc(raw, func(c rune) bool { return c < 0x20 || c > 0x7E }) {
+			return value{}, errUnreadable
+		}
+		s = string(raw)
 	case "utf-8":
 		s = strings.ToValidUTF8(string(raw), "\uFFFD")
 	case "big5":

@@ -76,7 +76,7 @@ func composeChina() []vector {
 	for range 13 {
 		long = append(long, 0xB2, 0xE2)
 	}
-	long = append(long, 0x95, 0x34, 0xB5, 0x32)
+	long = append(long, 0x95, 0x34, 0xB2, 0x35)
 	v2 := []fileImage{cardFile("2.00"), holder(number, record(9, 30, 0, long[:30]), record(0x4E, 20, 0, append(long[30:], 0xCA, 0xD4)), sex, ethnic, place, birth)}
 
 	spaces := []fileImage{cardFile("2.00"), holder(record(8, 18, ' ', []byte("11010519491231002X")),
@@ -86,9 +86,10 @@ func composeChina() []vector {
 
 	// A card that knows neither EF selection nor the current file, only SFI.
 	sfiOnly := []exchangePair{{"00A404000F" + aid, "9000"}}
-	for _, r := range v1[0].Records {
-		n := len(r) / 2
-		sfiOnly = append(sfiOnly, exchangePair{fmt.Sprintf("00B2%s28%02X", r[:2], n), r + "9000"})
+	for _, f := range v1 {
+		for _, r := range f.Records {
+			sfiOnly = append(sfiOnly, exchangePair{fmt.Sprintf("00B2%s%02X%02X", r[:2], f.SFI<<3, len(r)/2), r + "9000"})
+		}
 	}
 	// 3.0 as recorded: EF05 open, EF06 refuses.
 	v3 := []exchangePair{{"00A404000F" + aid, "6114"}, {"00C0000014", "6F128410" + aid + "00" + "9000"}, {"00A4020002EF05", "9000"}, {"00A4020002EF06", "9000"}, {"00B2080014", "6982"}}
@@ -108,6 +109,7 @@ func composeChina() []vector {
 		{"cn-ssc-lossy-name", replayFile{ATR: atr, Protocol: "T=0", Files: lossy}},
 		{"cn-ssc-3.0-partial", replayFile{ATR: atr, Protocol: "T=1", Files: []fileImage{cardFile("3.00"), denied}}},
 		{"cn-ssc-3.0-partial-exchange", replayFile{ATR: atr, Protocol: "T=0", Exchange: v3}},
+		{"cn-ssc-no-holder-file", replayFile{ATR: atr, Protocol: "T=1", Files: []fileImage{cardFile("1.00")}}},
 		{"cn-ssc-sfi-only", replayFile{ATR: atr, Protocol: "T=1", Exchange: sfiOnly}},
 	}
 }

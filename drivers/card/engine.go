@@ -132,7 +132,7 @@ func (p *Profile) read(ctx context.Context, r *run) (drivers.Read, error) {
 	if len(read.Extras) == 0 {
 		read.Extras = nil
 	}
-	read.Partial = r.partial
+	read.Partial = r.partial || values.partial
 	read.Warnings = append(r.warnings, values.warnings...)
 	return read, nil
 }

@@ -20,7 +20,7 @@ type field struct {
 	First       sources `yaml:"first"`       // or the first one that is present
 	Do          []stage `yaml:"do"`          // in order
 	Sensitivity string  `yaml:"sensitivity"` // "sensitive": withheld unless released
-	Required    bool    `yaml:"required"`    // warn when absent
+	Required    bool    `yaml:"required"`    // warn when absent, partial when unreadable
 	sensitive   bool    // declared or inherited from a source
 	text        bool    // kind of the result, known after compile
 }
@@ -103,6 +103,7 @@ type reading struct {
 	warnings []drivers.Warning
 	raw      map[string]string // hex of text that could not be decoded in full
 	field    string            // being evaluated
+	partial  bool              // a required field is there but unreadable
 }
 
 func (r *reading) warn(code string) {
@@ -131,6 +132,7 @@ func (p *Profile) evaluate(captures map[string][]byte) *reading {
 			r.values[e.name] = v
 		case err != nil && !errors.Is(err, errAbsent):
 			r.warn("unreadable")
+			r.partial = r.partial || f.Required
 		case f.Required:
 			r.warn("missing")
 		}

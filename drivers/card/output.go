@@ -231,9 +231,14 @@ func (p *Profile) emit(r *reading, notes map[string]string, read *drivers.Read) 
 	}
 	for _, t := range p.spec.Output.Coverage {
 		c := r4.Coverage{ResourceType: "Coverage"}
-		if ok, err := fillResource(t, get, &c); err != nil {
+		ok, err := fillResource(t, get, &c)
+		switch {
+		case err != nil:
 			return err
-		} else if ok {
+		case ok && (c.Status == "" || c.Beneficiary == r4.Reference{} || len(c.Payor) == 0):
+			r.field = "coverage" // FHIR requires all three
+			r.warn("missing")
+		case ok:
 			read.Coverage = append(read.Coverage, c)
 		}
 	}

@@ -1,6 +1,7 @@
 package card
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -145,8 +146,12 @@ func readLimited(f fs.FS, name string) ([]byte, error) {
 // parseProfile reads one file: a profile, or an amendment of one in base.
 func parseProfile(name string, text []byte, base []*Profile) (*Profile, error) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	in := yaml.NewDecoder(bytes.NewReader(text))
+	if err := in.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, syntaxError(name, err)
+	}
+	if err := in.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, &ProfileError{File: name, Message: "more than one YAML document; want one profile in a file"}
 	}
 	d := &decoder{file: name}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {

@@ -1,6 +1,7 @@
 package card
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +116,7 @@ func (s *session) exchange(ctx context.Context, c command) ([]byte, statusWord, 
 	if s.bytes -= n; s.bytes < 0 {
 		return nil, 0, fmt.Errorf("too many bytes: %w", ErrLimit)
 	}
-	return resp[:n:n], statusWord(resp[n])<<8 | statusWord(resp[n+1]), nil
+	return bytes.Clone(resp[:n]), statusWord(resp[n])<<8 | statusWord(resp[n+1]), nil // a channel may reuse its buffer
 }
 
 // wait pauses for cards that need time before a retry (Belpic).
