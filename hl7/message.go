@@ -148,6 +148,10 @@ func (m *Message) Charset() string {
 	return m.cur.cs.name
 }
 
+// CharsetKnown is false when MSH-18 names a character set that this package does
+// not have; texts are then decoded with the default one.
+func (m *Message) CharsetKnown() bool { return m.source != fromUnknown }
+
 // Get is the value at a path such as "PID-3[2].4.1"; see [ParsePath] for the
 // forms. Nothing there is an Absent value, not an error; the error is a
 // [*PathError].
