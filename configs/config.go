@@ -160,7 +160,7 @@ func Default() Config {
 		DataDir: "/var/lib/cardferry",
 		Site:    Site{TimeZone: "Asia/Shanghai"},
 		Desk:    Desk{Listen: "127.0.0.1:8640"},
-		HL7:     HL7{MaxMessage: 20 << 20},
+		HL7:     HL7{MaxMessage: 16 << 20},
 		Upstream: Upstream{
 			Kind: UpstreamNone, Timeout: 30 * time.Second, Workers: 8,
 		},
@@ -168,3 +168,6 @@ func Default() Config {
 		Log:   LogConfig{Level: "info", Format: "text"},
 	}
 }
+
+// Zone is the site's time zone, for HL7 times without an offset.
+func (c *Config) Zone() (*time.Location, error) { return time.LoadLocation(c.Site.TimeZone) }

@@ -20,7 +20,7 @@ func TestParseAcceptsTheShippedSample(t *testing.T) {
 }
 
 func TestLayersOverrideEachOther(t *testing.T) {
-	file := []byte("role: desk\nupstream: {kind: fhir, url: \"https://file.example/fhir\", timeout: 5s}\nqueue: {quota: 2GB}\n")
+	file := []byte("role: desk\nsite: {id: \"1\"}\nupstream: {kind: fhir, url: \"https://file.example/fhir\", timeout: 5s}\nqueue: {quota: 2GB}\n")
 	env := []string{"CARDFERRY_UPSTREAM_URL=https://env.example/fhir", "CARDFERRY_UPSTREAM_TIMEOUT=7s", "CARDFERRY_DESK_ORIGINS=https://a.example,https://b.example", "HOME=/x"}
 	cfg, err := Parse("f.yaml", file, env, []string{"upstream.timeout=9s", "queue.reserve=10MB", "upstream.workers=3"})
 	if err != nil {

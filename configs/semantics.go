@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 )
 
 // semantics checks what a type cannot say: addresses, what belongs together,
@@ -15,7 +14,10 @@ func (c *checker) semantics(cfg *Config) {
 	if cfg.DataDir == "" {
 		c.problem("data_dir", "a directory is needed", "/var/lib/cardferry")
 	}
-	if _, err := time.LoadLocation(cfg.Site.TimeZone); err != nil {
+	if cfg.Site.ID == "" {
+		c.problem("site.id", "the institution's code is needed: resource ids are derived from it", `like "330106001", in quotes`)
+	}
+	if _, err := cfg.Zone(); err != nil {
 		c.problem("site.time_zone", "not a known time zone", `like "Asia/Shanghai"`)
 	}
 	c.address("desk.listen", cfg.Desk.Listen, true, false)
