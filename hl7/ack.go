@@ -125,11 +125,21 @@ func fallbackHeader() header {
 // field is MSH-n as sent, nil when absent or too long to repeat.
 func (h *header) field(n int) []byte {
 	v := &h.view
-	start, end, ok := part(v.s[:h.end], uint32(h.start), uint32(h.end), v.d.Field, n) //nolint:gosec // bounded by maxSize
+	start, end, ok := part(v.s[:h.end], uint32(h.start), uint32(h.end), v.d.Field, n)
 	if !ok || end-start > maxEcho {
 		return nil
 	}
 	return v.b[start:end]
+}
+
+// echo is MSH-n for repeating with something behind it: a field that ends inside
+// a character is left out, it would swallow what follows.
+func (h *header) echo(n int) []byte {
+	f := h.field(n)
+	if h.view.cs.torn(f) {
+		return nil
+	}
+	return f
 }
 
 // version is the number behind "2." in MSH-12 times ten plus the next digit, so
@@ -174,10 +184,10 @@ func (b *ackBuilder) msh() {
 	}
 	b.out = append(b.out, "MSH"...)
 	b.field(h.field(2))
-	b.field(h.field(5))
-	b.field(h.field(6))
-	b.field(h.field(3))
-	b.field(h.field(4))
+	b.field(h.echo(5))
+	b.field(h.echo(6))
+	b.field(h.echo(3))
+	b.field(h.echo(4))
 	b.field(b.info.Now.AppendFormat(nil, "20060102150405-0700"))
 	b.field(nil) // MSH-8 security: never repeated
 	msgType := []byte("ACK")
@@ -187,9 +197,9 @@ func (b *ackBuilder) msh() {
 	}
 	b.field(msgType)
 	b.text(id)
-	b.field(h.field(11))
-	b.field(h.field(12))
-	if cs := h.field(18); len(cs) > 0 {
+	b.field(h.echo(11))
+	b.field(h.echo(12))
+	if cs := h.echo(18); len(cs) > 0 {
 		for range 5 {
 			b.field(nil)
 		}
@@ -201,8 +211,9 @@ func (b *ackBuilder) msh() {
 func (b *ackBuilder) msa() {
 	b.out = append(b.out, "MSA"...)
 	b.field([]byte(b.info.Code))
-	b.field(b.header.field(10))
-	if b.info.Text != "" {
+	id := b.header.field(10)
+	b.field(id) // byte for byte
+	if b.info.Text != "" && !b.header.view.cs.torn(id) {
 		b.text(b.info.Text)
 	}
 	b.end()

@@ -172,6 +172,16 @@ func (c *charset) structure(b []byte) []byte {
 	return s
 }
 
+// torn says whether b ends inside a character, so that a delimiter written
+// behind it would be taken for the rest.
+func (c *charset) torn(b []byte) bool {
+	if len(b) == 0 || c.charLen == nil && !c.escaped {
+		return false
+	}
+	s := c.structure(append(b[:len(b):len(b)], '@')) // 40 can follow in every set
+	return s[len(b)] == masked
+}
+
 const (
 	esc    = 0x1B
 	masked = 0x80

@@ -186,6 +186,10 @@ func FuzzACK(f *testing.F) {
 			t.Fatal("no MSA")
 		}
 		if req, err := Parse(b, Options{}); err == nil && req.wide == narrow && len(req.ControlID()) <= maxEcho {
+			// The sender reads the answer in its own set.
+			if m, err = Parse(ack, Options{Charset: explicit(req)}); err != nil {
+				t.Fatal(err)
+			}
 			if v, _ := m.Get("MSA-2"); !bytes.Equal(v.Raw(), req.ControlID()) {
 				t.Fatalf("MSA-2 %q, MSH-10 %q", v.Raw(), req.ControlID())
 			}

@@ -2,6 +2,7 @@ package hl7
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 	"unicode/utf8"
 
@@ -74,7 +75,7 @@ func readHeader(b []byte, o Options) (header, error) {
 		return header{}, &ParseError{Err: ErrTooShort, Offset: len(work)}
 	}
 	if h.view.d, _, err = parseDelimiters(rest); err != nil {
-		if pe, ok := err.(*ParseError); ok { //nolint:errorlint // made by the line above, never wrapped
+		if pe := (*ParseError)(nil); errors.As(err, &pe) {
 			pe.Offset += h.start
 		}
 		return header{}, err
@@ -183,7 +184,7 @@ func (h *header) declared() (cs *charset, empty bool) {
 }
 
 func (h *header) field18(line []byte) []byte {
-	start, end, ok := part(line, 0, uint32(len(line)), h.view.d.Field, 18) //nolint:gosec // bounded by maxSize
+	start, end, ok := part(line, 0, uint32(len(line)), h.view.d.Field, 18)
 	if !ok {
 		return nil
 	}

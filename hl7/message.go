@@ -96,7 +96,7 @@ func indexSegments(v *view, start int, segs []Segment) []Segment {
 		if len(segs) == cap(segs) { // at most once: the rest is counted
 			segs = slices.Grow(segs, 1+bytes.Count(v.s[pos:], []byte{term}))
 		}
-		segs = append(segs, Segment{v: v, start: uint32(pos), end: uint32(end)}) //nolint:gosec // bounded by maxSize
+		segs = append(segs, Segment{v: v, start: uint32(pos), end: uint32(end)})
 		pos = end + 1
 	}
 	return segs

@@ -55,6 +55,9 @@ func (m *Message) withCharsetName(cs *charset) (*Message, error) {
 		name = cs.name
 	}
 	msh := m.segs[0]
+	if m.cur.cs.torn(msh.Raw()) {
+		return nil, &ParseError{Err: ErrCharset, Detail: wrongBytes}
+	}
 	at, _ := msh.locate(Path{Field: 18})
 	value := bytes.ReplaceAll([]byte(name), []byte("~"), []byte{m.cur.d.Repetition})
 	var b []byte
@@ -63,6 +66,8 @@ func (m *Message) withCharsetName(cs *charset) (*Message, error) {
 	c := &Message{cur: m.cur, segs: m.segs}
 	return c, c.adopt(b)
 }
+
+const wrongBytes = "the message has bytes that are wrong in its character set"
 
 // recoder writes segments of one view in the manner of another.
 type recoder struct {
@@ -76,7 +81,7 @@ func (r *recoder) segment(s Segment) error {
 		return r.line(s)
 	}
 	r.out = append(r.out, name...)
-	at := s.start + uint32(len(name)) //nolint:gosec // at most maxNameLength
+	at := s.start + uint32(len(name))
 	if isHeader(name) && at < s.end {
 		r.out = append(append(r.out, r.to.d.Field), r.to.d.encodingCharacters()...)
 		_, end, _ := part(s.v.s, at+1, s.end, s.v.d.Field, 1)
@@ -177,8 +182,13 @@ func (r *recoder) sequence(e escape, body []byte) error {
 	return nil
 }
 
-// line writes a line that has no name and therefore no structure.
+// line writes a line that has no name and therefore no structure. With other
+// delimiters it might get one, which cannot be escaped.
 func (r *recoder) line(s Segment) error {
+	after := view{s: s.v.s, d: r.to.d}
+	if (Segment{v: &after, start: s.start, end: s.end}).name() != nil {
+		return fmt.Errorf("hl7: recode: %w", ErrNoEscape)
+	}
 	if r.to.cs == r.from.cs {
 		r.out = append(r.out, s.Raw()...)
 		return nil
@@ -207,6 +217,9 @@ func (r *recoder) literal(raw, structure []byte) error {
 	}
 	start := 0
 	flush := func(end int) error {
+		if r.to.d != r.from.d && r.to.cs.torn(raw[start:end]) {
+			return &ParseError{Err: ErrCharset, Detail: wrongBytes}
+		}
 		enc, err := encode(raw[start:end])
 		r.out = append(r.out, enc...)
 		return err
@@ -231,7 +244,7 @@ func (r *recoder) literal(raw, structure []byte) error {
 func (r *recoder) decode(b []byte) (string, error) {
 	text := r.from.cs.decode(b)
 	if strings.ContainsRune(text, utf8.RuneError) {
-		return "", &ParseError{Err: ErrCharset, Detail: "the message has bytes that are wrong in its character set"}
+		return "", &ParseError{Err: ErrCharset, Detail: wrongBytes}
 	}
 	return text, nil
 }

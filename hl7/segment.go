@@ -35,7 +35,7 @@ func (s Segment) Offset() int { return int(s.start) }
 // Fields counts the fields, the highest n for which Field(n) can be present.
 func (s Segment) Fields() int {
 	name := s.name()
-	if len(name) == 0 || s.start+uint32(len(name)) == s.end { //nolint:gosec // at most maxNameLength
+	if len(name) == 0 || s.start+uint32(len(name)) == s.end {
 		return 0
 	}
 	n := bytes.Count(s.v.s[s.start:s.end], []byte{s.v.d.Field})
@@ -53,7 +53,7 @@ func (s Segment) Field(n int) Field {
 	if len(name) == 0 || n < 1 {
 		return Field{}
 	}
-	at := s.start + uint32(len(name)) //nolint:gosec // at most maxNameLength
+	at := s.start + uint32(len(name))
 	if at == s.end {
 		return Field{}
 	}
@@ -169,7 +169,7 @@ func (s Segment) name() []byte {
 }
 
 func (s Segment) is(name string) bool {
-	n := uint32(len(name)) //nolint:gosec // path and callers' literals are short
+	n := uint32(len(name))
 	return n > 0 && s.end-s.start >= n &&
 		string(s.v.s[s.start:s.start+n]) == name &&
 		(s.end-s.start == n || s.v.s[s.start+n] == s.v.d.Field)

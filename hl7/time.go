@@ -77,7 +77,7 @@ func ParseTime(s string, loc *time.Location) (Time, error) {
 		return Time{}, ErrBadTime
 	}
 	if t.Precision == 0 {
-		t.Precision = Precision(n) //nolint:gosec // 1 to 6
+		t.Precision = Precision(n)
 	}
 	t.Time = time.Date(v[0], time.Month(v[1]), v[2], v[3], v[4], v[5], nanos, loc)
 	// time.Date normalises what does not exist; a changed part says so. Hours are

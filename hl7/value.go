@@ -163,11 +163,11 @@ func part(s []byte, start, end uint32, sep byte, n int) (uint32, uint32, bool) {
 		case n == 1 && j < 0:
 			return start, end, true
 		case n == 1:
-			return start, start + uint32(j), true //nolint:gosec // j indexes s
+			return start, start + uint32(j), true
 		case j < 0:
 			return 0, 0, false
 		}
-		start += uint32(j) + 1 //nolint:gosec // j indexes s
+		start += uint32(j) + 1
 	}
 }
 

@@ -46,7 +46,7 @@ func (s Segment) walk(class *[256]uint8, index int, yield func(Position, Value) 
 		return true
 	}
 	p := Position{Segment: index}
-	at := s.start + uint32(len(name)) //nolint:gosec // at most maxNameLength
+	at := s.start + uint32(len(name))
 	if isHeader(name) && at < s.end {
 		p.Field = 2
 		start, end, ok := part(s.v.s, at+1, s.end, s.v.d.Field, 1)
@@ -62,7 +62,7 @@ func (s Segment) walk(class *[256]uint8, index int, yield func(Position, Value) 
 		if c == classData {
 			continue
 		}
-		end := uint32(i) //nolint:gosec // bounded by maxSize
+		end := uint32(i)
 		if end > leaf && !yield(p, Value{v: s.v, start: leaf, end: end, lvl: subcomponentLevel}) {
 			return false
 		}
