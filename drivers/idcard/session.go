@@ -156,12 +156,12 @@ func (s *Session) once(ctx context.Context, cmd Command, timeout time.Duration, 
 
 // repeatable says whether the exchange, not the card, went wrong.
 func repeatable(err error) bool {
-	return wireError(err) || hasStatus(err, StatusBadChecksum) || hasStatus(err, StatusBadLength)
+	return WireError(err) || hasStatus(err, StatusBadChecksum) || hasStatus(err, StatusBadLength)
 }
 
-// wireError says whether a frame was damaged or missing; the wire itself still
-// works.
-func wireError(err error) bool {
+// WireError says whether err means that a frame was damaged or missing. The wire
+// itself still works then; any other error of a [Transport] means that it is gone.
+func WireError(err error) bool {
 	return errors.Is(err, ErrChecksum) || errors.Is(err, ErrLength) ||
 		errors.Is(err, ErrTorn) || errors.Is(err, ErrNoAnswer)
 }

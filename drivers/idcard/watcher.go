@@ -88,7 +88,7 @@ func (w *Watcher) presentation(ctx context.Context, emit func(drivers.Event)) er
 	case errors.Is(err, drivers.ErrCardRemoved):
 		w.emit(emit, drivers.Event{Type: drivers.Removed})
 		return nil
-	case isStatus(err), wireError(err) && !errors.Is(err, ErrNoAnswer):
+	case isStatus(err), WireError(err) && !errors.Is(err, ErrNoAnswer):
 		w.emit(emit, drivers.Event{Type: drivers.Faulted, Fault: FaultOf(err)})
 	default:
 		return err
@@ -126,7 +126,7 @@ func (w *Watcher) read(ctx context.Context) (Card, error) {
 				return card, nil
 			}
 		}
-		if errors.Is(last, ErrNoAnswer) || !isStatus(last) && !wireError(last) {
+		if errors.Is(last, ErrNoAnswer) || !isStatus(last) && !WireError(last) {
 			return Card{}, last
 		}
 	}

@@ -15,8 +15,9 @@ import "errors"
 
 // Device is what sits at the far end of the wire.
 type Device interface {
-	// Serve plays the device until line fails, which it does when unplugged.
-	Serve(line *Line)
+	// Connect takes the line at the moment of plugging in. The function it returns
+	// plays the device until the line fails, which it does when unplugged.
+	Connect(line *Line) (serve func())
 }
 
 // ErrUnplugged is returned for a device that is not plugged in.

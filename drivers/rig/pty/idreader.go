@@ -83,8 +83,10 @@ func (r *IDReader) Requests(cmd idcard.Command) int {
 	return r.requests[cmd]
 }
 
-// Serve implements [Device].
-func (r *IDReader) Serve(line *Line) {
+// Connect implements [Device].
+func (r *IDReader) Connect(line *Line) (serve func()) { return func() { r.serve(line) } }
+
+func (r *IDReader) serve(line *Line) {
 	var dec idcard.Decoder
 	buf := make([]byte, 512)
 	for {

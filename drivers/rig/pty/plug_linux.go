@@ -18,7 +18,7 @@ type Port struct {
 	line  *Line
 	once  sync.Once
 	err   error
-	ended chan struct{} // Serve returned
+	ended chan struct{} // the device has stopped
 }
 
 // Plug creates a pseudo terminal, starts dev at its device end and makes link a
@@ -29,14 +29,17 @@ func Plug(link string, dev Device) (*Port, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open pseudo terminal: %w", err)
 	}
-	if err := relink(slave, link); err != nil {
-		return nil, errors.Join(err, line.close())
-	}
 	p := &Port{link: link, line: line, ended: make(chan struct{})}
+	serve := dev.Connect(line)
 	go func() {
 		defer close(p.ended)
-		dev.Serve(line)
+		serve()
 	}()
+	if err := relink(slave, link); err != nil {
+		err = errors.Join(err, line.close())
+		<-p.ended
+		return nil, err
+	}
 	return p, nil
 }
 

@@ -17,11 +17,13 @@ type Scanner struct {
 	line    *Line
 }
 
-// Serve implements [Device]: it throws away what the host sends.
-func (s *Scanner) Serve(line *Line) {
+// Connect implements [Device]: the scanner throws away what the host sends.
+func (s *Scanner) Connect(line *Line) (serve func()) {
 	s.set(line)
-	defer s.set(nil)
-	_, _ = io.Copy(io.Discard, line) // ends with an error when unplugged
+	return func() {
+		defer s.set(nil)
+		_, _ = io.Copy(io.Discard, line) // ends with an error when unplugged
+	}
 }
 
 func (s *Scanner) set(line *Line) {

@@ -1,0 +1,99 @@
+package serial
+
+import (
+	"bytes"
+	"time"
+)
+
+// Framing says where a scan ends: at a terminator or when nothing more comes. The
+// zero value fits scanners as they are delivered.
+type Framing struct {
+	// Terminators are the ASCII characters that end a scan; "" is CR, LF and ETX. CR LF counts
+	// once, because empty scans are ignored.
+	Terminators string
+	// GapOnly ends scans by the idle gap alone, for codes that contain line ends.
+	GapOnly bool
+	// Gap is the silence that ends a scan without terminator, such as one with a TAB
+	// suffix; 0 is 80 ms.
+	Gap time.Duration
+	// Max is the longest scan in bytes; 0 is 8192. More is a run-on: it is thrown
+	// away up to the next end.
+	Max int
+}
+
+func (f Framing) withDefaults() Framing {
+	switch {
+	case f.GapOnly:
+		f.Terminators = ""
+	case f.Terminators == "":
+		f.Terminators = "\r\n\x03"
+	}
+	if f.Gap <= 0 {
+		f.Gap = 80 * time.Millisecond
+	}
+	if f.Max <= 0 {
+		f.Max = 8192
+	}
+	return f
+}
+
+// framer cuts a scanner's bytes into scans. It holds at most Max bytes.
+type framer struct {
+	Framing
+	buf   []byte
+	runOn bool // throwing away up to the next end
+}
+
+// feed takes received bytes. It calls scan with each scan, which is only valid
+// during the call, and tooLong once per run-on.
+func (f *framer) feed(b []byte, scan func([]byte), tooLong func()) {
+	for len(b) > 0 {
+		end := bytes.IndexAny(b, f.Terminators)
+		part := b
+		if end >= 0 {
+			part = b[:end]
+		}
+		switch {
+		case f.runOn:
+		case len(f.buf)+len(part) > f.Max:
+			f.runOn, f.buf = true, f.buf[:0]
+			tooLong()
+		default:
+			f.buf = append(f.buf, part...)
+		}
+		if end < 0 {
+			return
+		}
+		f.end(scan)
+		b = b[end+1:]
+	}
+}
+
+// end is called at a terminator and when the gap has passed.
+func (f *framer) end(scan func([]byte)) {
+	if !f.runOn && len(f.buf) > 0 {
+		scan(f.buf)
+	}
+	f.runOn, f.buf = false, f.buf[:0]
+}
+
+// pending says whether a scan has begun.
+func (f *framer) pending() bool { return f.runOn || len(f.buf) > 0 }
+
+// repeatWindow is how long a code that stays in front of a scanner, or is scanned
+// twice by a nervous hand, counts as one.
+const repeatWindow = 1500 * time.Millisecond
+
+// repeats finds repetitions of the last scan.
+type repeats struct {
+	last []byte
+	seen time.Time
+}
+
+// again says whether scan is the last one again, within the window since it was last
+// seen.
+func (r *repeats) again(scan []byte, now time.Time) bool {
+	same := bytes.Equal(r.last, scan) && now.Sub(r.seen) < repeatWindow && r.last != nil
+	r.last, r.seen = append(r.last[:0], scan...), now
+	return same
+}
