@@ -66,15 +66,12 @@ func (s *session) readBinary(ctx context.Context, p readPlan) ([]byte, statusWor
 		}
 		byName = 0 // the file is selected now
 		buf = append(buf, data...)
-		if sw == 0x6282 || len(data) == 0 {
-			break
-		}
 		if want < 0 && p.header != "" {
 			if n, ok := p.total(buf); ok {
 				want = n
 			}
 		}
-		if want < 0 && len(data) < c.ne {
+		if sw == 0x6282 || len(data) == 0 || want < 0 && len(data) < c.ne {
 			break
 		}
 	}

@@ -210,7 +210,7 @@ func (p *Profile) compileFields(d *decoder, captures map[string]bool) {
 			}
 			in, out := st.op.kinds()
 			if in != anyKind && (in == textKind) != f.text {
-				d.fail(st.node, "%s takes %s here comes %s", st.name, in, kindOf(f.text))
+				d.fail(st.node, "%s takes %s, here comes %s", st.name, in, kindOf(f.text))
 			}
 			if out != anyKind {
 				f.text = out == textKind

@@ -84,8 +84,9 @@ func (l *fileLength) decodeNode(d *decoder, n *yaml.Node) {
 		}
 	case n.Value == "eof":
 	default:
+		before := len(d.errs)
 		d.decode(n, &l.count)
-		if l.count.ref == "" && l.count.lit < 1 {
+		if len(d.errs) == before && l.count.ref == "" && l.count.lit < 1 {
 			d.fail(n, "length is a number from 1, eof, or {header: …}")
 		}
 	}

@@ -1,14 +1,17 @@
 package card
 
 import (
+	"io/fs"
 	"os"
 	"testing"
 )
 
+func shippedFS() fs.FS { return os.DirFS("../../configs/cards") }
+
 // shipped loads the profiles that the product ships.
 func shipped(tb testing.TB) []*Profile {
 	tb.Helper()
-	ps, err := LoadProfiles(os.DirFS("../../configs/cards"))
+	ps, err := LoadProfiles(shippedFS())
 	if err != nil {
 		tb.Fatal(err)
 	}

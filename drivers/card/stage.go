@@ -33,8 +33,8 @@ type transform interface {
 type valueKind string
 
 const (
-	bytesKind valueKind = "bytes,"
-	textKind  valueKind = "text,"
+	bytesKind valueKind = "bytes"
+	textKind  valueKind = "text"
 	anyKind   valueKind = "any"
 )
 
