@@ -212,3 +212,32 @@ func TestATR(t *testing.T) {
 		})
 	}
 }
+
+// A card whose contacts bounced says something torn at first; powered anew, it is
+// read.
+func TestBounce(t *testing.T) {
+	r := run(t, readOneByte)
+	r.insert(0, &bouncing{chip: *says(5)})
+	if e := r.expect(readers[0].name, drivers.Presented, drivers.Completed); e.Read.Medium != "test-05" {
+		t.Errorf("read %s", e.Read.Medium)
+	}
+	if !strings.Contains(r.log.String(), "SCARD_E_PROTO_MISMATCH") {
+		t.Error("the card was not torn when it was first tried")
+	}
+}
+
+// bouncing is a card whose ATR is torn until it has been powered once more than
+// at its insertion, when pcscd resets it twice.
+type bouncing struct {
+	chip
+	resets int
+}
+
+func (b *bouncing) Reset() { b.resets++ }
+
+func (b *bouncing) ATR() []byte {
+	if b.resets < 3 {
+		return atrT1[:1]
+	}
+	return b.chip.ATR()
+}

@@ -65,7 +65,14 @@ func decide(c class, n int, settle time.Duration) verdict {
 		default:
 			return verdict{fault: drivers.FaultUnresponsive}
 		}
-	case classSilent, classProtocol:
+	case classProtocol:
+		// A torn ATR names no protocol either, and the service keeps it until
+		// the card is powered anew.
+		if n == 1 {
+			return verdict{again: true, wait: bounce[0], cold: true}
+		}
+		return verdict{fault: drivers.FaultUnresponsive}
+	case classSilent:
 		return verdict{fault: drivers.FaultUnresponsive}
 	case classReaderGone:
 		return verdict{} // the watcher sees it too and detaches the reader

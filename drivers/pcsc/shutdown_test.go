@@ -80,3 +80,20 @@ func TestNoDecoder(t *testing.T) {
 		t.Error("runs without a decoder")
 	}
 }
+
+// A service that hangs does not keep the daemon from ending; what was left behind
+// ends when the service goes on.
+func TestStopWithHungService(t *testing.T) {
+	r := run(t, readOneByte, func(l *limits) { l.grace = 50 * time.Millisecond })
+	if err := service.Suspend(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := service.Resume(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := r.stop(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}

@@ -165,6 +165,25 @@ func (d *Daemon) Stop() error {
 	return err
 }
 
+// Suspend makes pcscd hang, as one that is stuck in a reader driver does: clients
+// can connect and wait for ever.
+func (d *Daemon) Suspend() error { return d.signal(sigStop) }
+
+// Resume ends [Daemon.Suspend].
+func (d *Daemon) Resume() error { return d.signal(sigCont) }
+
+func (d *Daemon) signal(sig os.Signal) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.proc == nil {
+		return errors.New("signal pcscd: it is not running")
+	}
+	if err := d.proc.cmd.Process.Signal(sig); err != nil {
+		return fmt.Errorf("signal pcscd: %w", err)
+	}
+	return nil
+}
+
 // end sends sig and waits until pcscd has ended, with SIGKILL after patience.
 func (d *Daemon) end(sig os.Signal, patience time.Duration) error {
 	d.mu.Lock()

@@ -19,7 +19,11 @@ import (
 // vpcdLibrary is where Debian's vsmartcard-vpcd has the reader driver.
 const vpcdLibrary = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 
-const sigTerm = syscall.SIGTERM
+const (
+	sigTerm = syscall.SIGTERM
+	sigStop = syscall.SIGSTOP
+	sigCont = syscall.SIGCONT
+)
 
 //go:embed shim/bindlo.c
 var bindloC []byte

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-var sigTerm = os.Interrupt
+var sigTerm, sigStop, sigCont = os.Interrupt, os.Interrupt, os.Interrupt
 
 func need(context.Context, bool) error {
 	return fmt.Errorf("%w: pcscd with virtual readers runs on Linux only", ErrUnavailable)

@@ -1,0 +1,113 @@
+//go:build cgo
+
+package pcsc
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"cardferry/configs"
+	"cardferry/drivers"
+	"cardferry/drivers/card"
+	"cardferry/drivers/card/isocard"
+)
+
+// Every card the profile engine is tested with offline is read through the real
+// service too, one in each reader at a time, and must yield the same read.
+func TestCardsEndToEnd(t *testing.T) {
+	profiles, err := card.LoadProfiles(configs.Cards())
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := card.NewEngine(profiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replays := replayFiles(t)
+	if len(replays) < 20 {
+		t.Fatalf("only %d cards found", len(replays))
+	}
+	r := run(t, engine.Read)
+	for len(replays) > 0 {
+		now := replays[:min(len(replays), len(readers))]
+		replays = replays[len(now):]
+		for i, file := range now {
+			r.insert(i, replayed(t, file))
+		}
+		for i, file := range now {
+			got := r.expect(readers[i].name, drivers.Presented, drivers.Completed).Read
+			if diff := cmp.Diff(golden(t, file), withoutMoment(t, *got)); diff != "" {
+				t.Errorf("%s: read through PC/SC differs (-offline +pcsc):\n%s", filepath.Base(file), diff)
+			}
+			r.remove(i)
+		}
+		for i := range now {
+			r.expect(readers[i].name, drivers.Removed)
+		}
+	}
+}
+
+// replayFiles returns the synthetic cards of the profile engine's tests.
+func replayFiles(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join("..", "card", "testdata", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var replays []string
+	for _, name := range all {
+		if !strings.HasSuffix(name, ".read.json") {
+			replays = append(replays, name)
+		}
+	}
+	return replays
+}
+
+func replayed(t *testing.T, file string) *isocard.Card {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := isocard.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// golden returns the read that the engine yields offline.
+func golden(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(strings.TrimSuffix(file, ".json") + ".read.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read drivers.Read
+	if err := json.Unmarshal(b, &read); err != nil {
+		t.Fatal(err)
+	}
+	return withoutMoment(t, read)
+}
+
+// withoutMoment renders a read without what is different each time.
+func withoutMoment(t *testing.T, read drivers.Read) string {
+	t.Helper()
+	read.ID, read.Reader, read.Time = "", "", time.Time{}
+	b, err := json.Marshal(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, b, "", " "); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}

@@ -1,0 +1,88 @@
+//go:build cgo || windows
+
+package pcsc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ebfe/scard"
+
+	"cardferry/drivers"
+)
+
+func TestClassify(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want class
+	}{
+		{wrap("SCardTransmit", scard.ErrNoSmartcard), classRemoved},
+		{wrap("SCardTransmit", scard.ErrRemovedCard), classRemoved},
+		{wrap("SCardTransmit", scard.ErrNotTransacted), classTransport},
+		{wrap("SCardTransmit", scard.ErrCommError), classTransport},
+		{wrap("SCardTransmit", scard.ErrInvalidValue), classReaderGone}, // a pulled CCID reader says so
+		{wrap("SCardTransmit", scard.ErrReaderUnavailable), classReaderGone},
+		{wrap("SCardTransmit", scard.ErrResetCard), classReset},
+		{wrap("SCardConnect", scard.ErrSharingViolation), classInUse},
+		{wrap("SCardConnect", scard.ErrUnresponsiveCard), classUnready},
+		{wrap("SCardConnect", scard.ErrUnpoweredCard), classUnready},
+		{wrap("SCardConnect", scard.ErrProtoMismatch), classProtocol},
+		{wrap("SCardConnect", scard.ErrSecurityViolation), classDenied},
+		{wrap("SCardEstablishContext", scard.ErrNoService), classServiceDown},
+		{wrap("SCardEstablishContext", scard.ErrServiceStopped), classServiceDown},
+		{wrap("SCardTransmit", scard.Error(0x8010DEAD)), classTransport},
+		{fmt.Errorf("profile x@1: %w", wrap("SCardTransmit", scard.ErrResetCard)), classReset},
+		{drivers.ErrCardRemoved, classRemoved},
+		{errSilent, classSilent},
+		{errBusy, classBusy},
+		{errNoAnswer, classTransport},
+		{errNoProtocol, classProtocol},
+		{context.DeadlineExceeded, classSilent},
+		{errors.New("card answered 6A82"), classRead},
+	} {
+		if got := classify(c.err); got != c.want {
+			t.Errorf("%v: class %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	for _, c := range []struct {
+		code scard.Error
+		want string
+	}{
+		{scard.ErrSharingViolation, "SCardConnect: 0x8010000B SCARD_E_SHARING_VIOLATION: another program holds the card exclusively; close it"},
+		{scard.ErrNotTransacted, "SCardConnect: 0x80100016 SCARD_E_NOT_TRANSACTED"},
+		{0x8010DEAD, "SCardConnect: 0x8010DEAD"},
+	} {
+		if got := wrap("SCardConnect", c.code).Error(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+	if text := wrap("SCardConnect", scard.ErrSecurityViolation).Error(); !strings.Contains(text, "org.debian.pcsc-lite.access_card") {
+		t.Errorf("no polkit remedy in %q", text)
+	}
+	if wrap("SCardConnect", nil) != nil {
+		t.Error("success is an error")
+	}
+	if !errors.Is(wrap("SCardTransmit", scard.ErrNoSmartcard), drivers.ErrCardRemoved) {
+		t.Error("the decoder cannot tell that the card left")
+	}
+	if errors.Is(wrap("SCardTransmit", scard.ErrResetCard), drivers.ErrCardRemoved) {
+		t.Error("a reset is no removal")
+	}
+}
+
+// What the scard package panics on is an error here, without what it held.
+func TestGuarded(t *testing.T) {
+	v, err := guarded(&handle{}, func(*handle) (int, error) { panic("CHEN HSIAO-MING") })
+	if err == nil || v != 0 || strings.Contains(err.Error(), "CHEN") {
+		t.Errorf("%d, %v", v, err)
+	}
+	if _, err := guarded(&handle{}, func(h *handle) ([]byte, error) { return h.transmit([]byte{0, 0, 0, 0}) }); err == nil {
+		t.Error("no card, no error")
+	}
+}

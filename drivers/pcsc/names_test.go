@@ -1,0 +1,47 @@
+package pcsc
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNames(t *testing.T) {
+	for _, c := range []struct{ name, steps string }{
+		{"the device number does not matter",
+			"+ACS ACR39U ICC Reader (5200121) 03 00=ACS ACR39U ICC Reader (5200121)"},
+		{"slots of one device", "+ACS Dual 00 00=ACS Dual|+ACS Dual 00 01=ACS Dual slot 1|+ACS Dual 00 0A=ACS Dual slot A"},
+		{"two of a kind", "+ACR39U 00 00=ACR39U|+ACR39U 01 00=ACR39U #2|+ACR39U 02 00=ACR39U #3"},
+		{"two of a kind with two slots", "+Dual 00 00=Dual|+Dual 01 00=Dual #2|+Dual 01 01=Dual #2 slot 1|+Dual 00 01=Dual slot 1"},
+		{"a re-plugged reader takes the free name", "+X 00 00=X|+X 01 00=X #2|-X 00 00|+X 02 00=X|+X 00 00=X #3"},
+		{"the other one keeps its name", "+X 00 00=X|+X 01 00=X #2|-X 00 00|-X 01 00|+X 01 00=X"},
+		{"a name is free when the last slot left", "+X 00 00=X|+X 00 01=X slot 1|-X 00 00|+X 01 00=X #2|-X 00 01|+X 02 00=X"},
+		{"Windows", "+Alcor Micro USB Smart Card Reader 0=Alcor Micro USB Smart Card Reader|" +
+			"+Alcor Micro USB Smart Card Reader 1=Alcor Micro USB Smart Card Reader #2"},
+		{"virtual", "+Virtual PCD 0 00 00=Virtual PCD 0|+Virtual PCD 0 00 01=Virtual PCD 0 slot 1|+Virtual PCD 1 00 00=Virtual PCD 1"},
+		{"no number at all", "+Odd=Odd"},
+		{"empty", "+="},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := newNamer()
+			inUse := map[string]string{}
+			for step := range strings.SplitSeq(c.steps, "|") {
+				pcscName, want, _ := strings.Cut(step[1:], "=")
+				if step[0] == '-' {
+					n.detach(pcscName)
+					delete(inUse, pcscName)
+					continue
+				}
+				got := n.attach(pcscName)
+				if got != want {
+					t.Errorf("%q is called %q, want %q", pcscName, got, want)
+				}
+				for other, name := range inUse {
+					if name == got {
+						t.Errorf("%q and %q are both called %q", pcscName, other, got)
+					}
+				}
+				inUse[pcscName] = got
+			}
+		})
+	}
+}
