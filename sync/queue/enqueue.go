@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 )
 
 // Receipt says where an item is stored.
@@ -30,17 +29,23 @@ type outcome struct {
 	err    error
 }
 
-var requests = sync.Pool{New: func() any { return &request{done: make(chan outcome, 1)} }}
-
 // maxPooledEnvelope keeps one huge item from holding memory for ever.
 const maxPooledEnvelope = 64 << 10
 
-func (r *request) recycle() {
+// newRequest returns a request that may have been used before.
+func (s *Store) newRequest() *request {
+	if r, ok := s.requests.Get().(*request); ok {
+		return r
+	}
+	return &request{done: make(chan outcome, 1)}
+}
+
+func (s *Store) recycle(r *request) {
 	if cap(r.env) > maxPooledEnvelope {
 		r.env = nil
 	}
 	r.head, r.seg = Header{}, nil
-	requests.Put(r)
+	s.requests.Put(r)
 }
 
 // Enqueue stores an item and returns once it is on disk. Many callers share one
@@ -66,7 +71,7 @@ func (s *Store) Enqueue(ctx context.Context, it Item) (Receipt, error) {
 	}
 	lanes := slices.Clone(it.Lanes)
 	for {
-		r := requests.Get().(*request)
+		r := s.newRequest()
 		r.digest, r.env = id, r.env[:0]
 		if r.seg = s.target[it.Class].Load(); r.seg != nil {
 			r.env = r.seg.key.seal(r.env, &it)
@@ -80,7 +85,7 @@ func (s *Store) Enqueue(ctx context.Context, it Item) (Receipt, error) {
 		}
 		select {
 		case out := <-r.done:
-			r.recycle()
+			s.recycle(r)
 			if !out.reseal {
 				return out.Receipt, out.err
 			}

@@ -25,6 +25,7 @@ type Store struct {
 	health *health
 	open   handles
 
+	requests sync.Pool // of *request
 	in       chan *request
 	inMu     sync.RWMutex // held for reading while sending on in
 	inClosed bool

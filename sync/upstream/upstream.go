@@ -21,6 +21,17 @@ type Request struct {
 	// otherwise.
 	Body        []byte
 	ContentType string
+	// Gaps say which earlier items of Lanes the receiver will not get, or not
+	// before this one. Accepting the request means to have taken note of them.
+	Gaps []Gap
+}
+
+// Gap is a notice that a lane went on although items of it are missing: they are
+// parked at the sender or were given up there. It holds no patient data.
+type Gap struct {
+	Lane        string
+	Count       uint32 // items missing
+	First, Last uint64 // the sender's sequence numbers of the first and last
 }
 
 // LogValue keeps the body out of logs.
