@@ -1,0 +1,396 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cardferry/drivers"
+
+	"github.com/chromedp/cdproto/log"
+	cdpruntime "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// chromium is a real browser with one tab, and what its console said.
+type chromium struct {
+	ctx     context.Context
+	mu      sync.Mutex
+	console []string
+}
+
+// newChromium starts a browser whose first language is lang, or skips the test.
+// All of it ends with the test.
+func newChromium(t *testing.T, lang string) *chromium {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser is not started with -short")
+	}
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("no Chromium; install the package chromium to run the page's tests")
+	}
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
+		chromedp.Flag("accept-lang", lang), chromedp.Flag("lang", lang),
+		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 860),
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	allocator, stop := chromedp.NewExecAllocator(ctx, options...)
+	c := &chromium{}
+	tab, closeTab := chromedp.NewContext(allocator, chromedp.WithListener(c.hear))
+	c.ctx = tab
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Logf("chromium: %v", err)
+		}
+		closeTab()
+		stop()
+		cancel()
+	})
+	c.do(t)
+	return c
+}
+
+// hear keeps everything that a clean page does not say.
+func (c *chromium) hear(event any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		c.console = append(c.console, fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
+	case *cdpruntime.EventExceptionThrown:
+		c.console = append(c.console, "exception: "+e.ExceptionDetails.Text)
+	case *cdpruntime.EventConsoleAPICalled:
+		c.console = append(c.console, fmt.Sprint("console.", e.Type))
+	}
+}
+
+func (c *chromium) said() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.console...)
+}
+
+func (c *chromium) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(c.ctx, actions...); err != nil {
+		t.Fatalf("chromium: %v (console: %v)", err, c.said())
+	}
+}
+
+// evaluate returns the value of a JavaScript expression, awaited.
+func evaluate[T any](t *testing.T, c *chromium, expression string) T {
+	t.Helper()
+	value, err := chromedp.Run(c.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("chromium: %v (console: %v)", err, c.said())
+	}
+	return value
+}
+
+// poll waits until the function is true of the arguments.
+func (c *chromium) poll(function string, args ...any) error {
+	_, err := chromedp.Run(c.ctx, chromedp.PollFunction[bool](function, chromedp.WithPollingArgs(args...),
+		chromedp.WithPollingMutation(), chromedp.WithPollingTimeout(20*time.Second)))
+	return err
+}
+
+// wantText waits until the element's text holds all of want.
+func (c *chromium) wantText(t *testing.T, selector string, want ...string) {
+	t.Helper()
+	err := c.poll(`(selector, want) => {
+		const e = document.querySelector(selector);
+		return e !== null && want.every((text) => e.textContent.indexOf(text) >= 0);
+	}`, selector, want)
+	if err != nil {
+		t.Fatalf("%s never held %q: %v\nconsole: %v\npage:\n%s", selector, want, err, c.said(),
+			evaluate[string](t, c, `document.body.innerText`))
+	}
+}
+
+// wantGone waits until no element matches.
+func (c *chromium) wantGone(t *testing.T, selector string) {
+	t.Helper()
+	if err := c.poll(`(selector) => document.querySelector(selector) === null`, selector); err != nil {
+		t.Fatalf("%s is still there: %v", selector, err)
+	}
+}
+
+// picture stores a screenshot when CARDFERRY_SCREENSHOTS names a directory.
+func (c *chromium) picture(t *testing.T, name string) {
+	t.Helper()
+	dir := os.Getenv("CARDFERRY_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(c.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		t.Error(err)
+	}
+}
+
+// deskServer runs a desk on a loopback listener.
+func deskServer(t *testing.T, c Config) (*Desk, string) {
+	t.Helper()
+	d := New(c)
+	server := httptest.NewServer(d.Handler())
+	t.Cleanup(func() {
+		d.Close()
+		server.Close()
+	})
+	return d, server.URL
+}
+
+func TestPageInABrowser(t *testing.T) {
+	since := time.Now().Add(-26 * time.Hour)
+	status := Status{Product: "cardferry", Version: "1.0.0", Role: "all",
+		Queue:    Queue{Depth: map[string]int{"express": 2, "live": 128, "backfill": 0}, Parked: 1, OldestAgeSeconds: 93784},
+		Upstream: Upstream{Kind: "fhir", State: UpstreamDown, LastSuccess: since, Code: "connection_refused"},
+		Health:   []Condition{{Code: "disk_low", Severity: SeverityWarning, Since: since}}}
+	d, url := deskServer(t, Config{Name: "reg-03", Status: func() Status { return status }})
+	idReader := drivers.Reader{Name: "usb-0400:c35a-2201", Driver: "serial", Kind: drivers.KindIDCard}
+	scanner := drivers.Reader{Name: "honeywell-1950g-17", Driver: "serial", Kind: drivers.KindScanner}
+	for _, r := range []drivers.Reader{slot, idReader, scanner} {
+		d.Publish(drivers.Event{Type: drivers.Attached, Reader: r})
+	}
+	b := newChromium(t, "zh-CN")
+
+	b.do(t, chromedp.Navigate(url))
+	b.wantText(t, "#link", "已连接")
+	b.wantText(t, "#result", "请出示卡、证件或二维码")
+	b.wantText(t, "#readers", "IC 卡读卡器", "就绪", idReader.Name)
+	b.wantText(t, "#platform", "平台暂时连不上", "130 条等待发送", "最早的已等待 1 天 2 小时", "1 条被平台退回", "disk_low")
+	b.picture(t, "idle-zh")
+
+	d.Publish(drivers.Event{Type: drivers.Presented, Reader: slot})
+	b.wantText(t, "#result", "正在读取")
+	b.picture(t, "reading-zh")
+	read := aRead()
+	publishRead(d, read)
+	b.wantText(t, "#name", markerName)
+	b.wantText(t, "#result", "女", "1949年12月31日", "110105 19491231 002X", "社会保障卡", "芯片读取", markerPayor, "有效期至 2039年6月30日")
+	b.wantText(t, "#announce", "已读取：卓测试，女，1949年12月31日")
+	b.picture(t, "person-zh")
+
+	b.do(t, chromedp.Click(`[data-language="en"]`))
+	b.wantText(t, "#result", markerName, "Female", "1949-12-31", "Social security card", "Read from chip", "valid until 2039-06-30")
+	b.wantText(t, "#platform", "Platform cannot be reached", "The oldest has waited 1 d 2 h")
+	b.picture(t, "person-en")
+	b.do(t, chromedp.Reload())
+	b.wantText(t, "#name", markerName) // the card is still in the reader
+	b.do(t, chromedp.Click(`[data-language="zh-CN"]`))
+
+	d.Publish(drivers.Event{Type: drivers.Removed, Reader: slot})
+	b.wantText(t, "#removed", "卡已取走")
+	b.picture(t, "removed-zh")
+	b.wantText(t, "#result h2", "卡已取走")
+	text := evaluate[string](t, b, `document.documentElement.outerHTML`)
+	for _, marker := range []string{markerName, markerCard, "110105"} {
+		if strings.Contains(text, marker) {
+			t.Errorf("%q is still in the page after the card was removed", marker)
+		}
+	}
+
+	publishRead(d, drivers.Read{ID: drivers.NewReadID(), Time: time.Now(), Reader: slot.Name, Medium: drivers.MediumUnknown,
+		Extras: map[string]any{"atr": strayATR}, Warnings: []drivers.Warning{{Code: "card_unknown"}}})
+	b.wantText(t, "#result", "不认识这种卡", "信息科")
+	b.wantText(t, "#atr", "3B 68 00 00 00 73 C8 40 12 00 90 00")
+	b.picture(t, "unknown-card-zh")
+	d.Publish(drivers.Event{Type: drivers.Removed, Reader: slot})
+
+	code := aRead()
+	code.Medium, code.Patient, code.Coverage = drivers.MediumUnknown, nil, nil
+	code.Warnings = []drivers.Warning{{Code: "payment_code"}}
+	d.Publish(drivers.Event{Type: drivers.Completed, Time: code.Time, Reader: scanner, Read: &code})
+	b.wantText(t, "#result", "这是付款码")
+	b.picture(t, "payment-code-zh")
+
+	d.Publish(drivers.Event{Type: drivers.Faulted, Time: time.Now(), Reader: idReader, Fault: &drivers.Fault{Code: drivers.FaultUnresponsive, Detail: "SW 0x9F 0x21"}})
+	d.Publish(drivers.Event{Type: drivers.Faulted, Time: time.Now(), Reader: drivers.Reader{Driver: "pcsc"}, Fault: &drivers.Fault{Code: drivers.FaultServiceDown}})
+	b.wantText(t, `[role="alert"]`, "卡没有反应", "擦净芯片", "智能卡服务没有响应")
+	b.wantText(t, "#readers", "有问题")
+	weak := aRead()
+	weak.Assurance, weak.Partial, weak.Coverage = drivers.UIDOnly, true, nil
+	weak.Warnings = []drivers.Warning{{Code: "lossy_text", Field: "name"}, {Code: "check_digit", Field: "identifier"}, {Code: "odd_thing", Field: "x1"}}
+	publishRead(d, weak)
+	b.wantText(t, "#warnings", "以下信息不完整", "有的字无法正确显示，请对照卡面核对（姓名）", "校验位不符", "odd_thing x1")
+	b.picture(t, "warnings-and-faults-zh")
+	d.Publish(drivers.Event{Type: drivers.Attached, Reader: idReader})
+	d.Publish(drivers.Event{Type: drivers.Attached, Reader: slot})
+	d.Publish(drivers.Event{Type: drivers.Attached, Reader: drivers.Reader{Name: "pcsc-2", Driver: "pcsc", Kind: drivers.KindSmartcard}})
+	b.wantGone(t, ".alert")
+
+	if said := b.said(); len(said) != 0 {
+		t.Errorf("console: %v", said)
+	}
+}
+
+func TestTrainingInABrowser(t *testing.T) {
+	sim := &bench{}
+	d, url := deskServer(t, Config{Name: "reg-03", Simulator: sim, Status: func() Status {
+		return Status{Product: "cardferry", Version: "1.0.0", Role: "all", Upstream: Upstream{Kind: "none", State: UpstreamOff}}
+	}})
+	sim.desk = d
+	d.Publish(drivers.Event{Type: drivers.Attached, Reader: simSlot})
+	d.Publish(drivers.Event{Type: drivers.Attached, Reader: simScanner})
+	b := newChromium(t, "en-GB")
+	b.do(t, chromedp.Navigate(url))
+	b.wantText(t, "#simulator", "Simulated readers (training)", "社会保障卡 · 卓测试", "电子健康卡二维码")
+	b.wantText(t, "#readers", "Simulated")
+
+	// Keyboard only.
+	b.do(t, chromedp.Focus(`[data-use="sim-slot/ssc"]`), chromedp.KeyEvent("\r"))
+	b.wantText(t, "#simulated", "Simulated data, not a real patient")
+	b.wantText(t, "#name", markerName)
+	b.wantText(t, "#announce", "Simulated data.")
+	b.picture(t, "simulated-en")
+	if focused := evaluate[string](t, b, `document.activeElement.getAttribute('data-use')`); focused != "sim-slot/ssc" {
+		t.Errorf("focus went to %q", focused)
+	}
+	b.do(t, chromedp.EmulateViewport(420, 900))
+	b.picture(t, "simulated-narrow-en")
+	b.do(t, chromedp.EmulateViewport(1280, 860))
+	b.do(t, chromedp.Focus(`[data-use="sim-slot/"]`), chromedp.KeyEvent("\r"))
+	b.wantText(t, "#removed", "Card removed")
+	b.do(t, chromedp.Click(`[data-use="sim-slot/stray"]`))
+	b.wantText(t, "#result", "This kind of card is not known", "Simulated data")
+	b.picture(t, "simulated-unknown-en")
+
+	// Sizes of what is pressed, WCAG 2.2 success criterion 2.5.8 and more.
+	small := evaluate[[]string](t, b, `Array.from(document.querySelectorAll('button')).filter((e) => {
+		const r = e.getBoundingClientRect(); return r.width < 44 || r.height < 44; }).map((e) => e.textContent)`)
+	if len(small) != 0 {
+		t.Errorf("smaller than 44 px: %v", small)
+	}
+	if said := b.said(); len(said) != 0 {
+		t.Errorf("console: %v", said)
+	}
+}
+
+// TestPageReconnects ends the service under the page and starts it again.
+func TestPageReconnects(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	serve := func(l net.Listener) (*Desk, func()) {
+		d := New(Config{})
+		server := &http.Server{Handler: d.Handler(), ReadHeaderTimeout: time.Minute}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = server.Serve(l)
+		}()
+		return d, func() {
+			d.Close()
+			_ = server.Close()
+			<-done
+		}
+	}
+	d, stop := serve(listener)
+	d.Publish(drivers.Event{Type: drivers.Attached, Reader: slot})
+	b := newChromium(t, "zh-CN")
+	b.do(t, chromedp.Navigate("http://"+address))
+	b.wantText(t, "#link", "已连接")
+	publishRead(d, aRead())
+	b.wantText(t, "#name", markerName)
+	stop()
+	b.wantText(t, "#link", "连接已断开")
+	b.wantText(t, `[role="alert"]`, "正在自动重连")
+	b.picture(t, "disconnected-zh")
+	listener, err = net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, stop = serve(listener)
+	defer stop()
+	b.wantText(t, "#link", "已连接")
+	b.wantText(t, `[role="alert"]`, "请重新刷卡") // the gap is told
+	b.wantText(t, "#result h2", "卡已取走")      // nobody vouches for the card any more
+	d.Publish(drivers.Event{Type: drivers.Attached, Reader: slot})
+	b.wantGone(t, ".alert")
+}
+
+// TestForeignPageCannotRead opens a page of another origin that tries every way
+// into the desk that a page has.
+func TestForeignPageCannotRead(t *testing.T) {
+	his := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<!doctype html><title>HIS</title>"))
+	}))
+	t.Cleanup(his.Close)
+	evil := strings.Replace(his.URL, "127.0.0.1", "localhost", 1)
+	sim := &bench{}
+	d, url := deskServer(t, Config{Origins: []string{his.URL}, Simulator: sim})
+	read := aRead()
+	publishRead(d, read)
+	const attack = `(async () => {
+		const url = %q, id = %q;
+		const tries = {
+			fetch: () => fetch(url + '/v1/reads/' + id).then((r) => r.text()),
+			poll: () => fetch(url + '/v1/reads/next?wait=0s&after=0').then((r) => r.text()),
+			post: () => fetch(url + '/v1/simulator/remove', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{"reader":"sim-slot"}'}).then((r) => r.text()),
+			stream: () => new Promise((yes, no) => { const s = new EventSource(url + '/v1/events?after=0');
+				s.onmessage = (m) => { s.close(); yes(m.data); }; s.onerror = () => { s.close(); no(); }; }),
+			script: () => new Promise((yes, no) => { const e = document.createElement('script'); e.src = url + '/v1/reads/' + id;
+				e.onload = () => yes('loaded'); e.onerror = no; document.head.appendChild(e); }),
+			image: () => new Promise((yes, no) => { const e = new Image(); e.src = url + '/page/icon.svg';
+				e.onload = () => yes('loaded'); e.onerror = no; }),
+			blind: () => fetch(url + '/v1/simulator/remove', {method: 'POST', mode: 'no-cors', body: '{"reader":"sim-slot"}'}).then((r) => r.text()),
+		};
+		const got = {};
+		for (const name of Object.keys(tries)) {
+			try { got[name] = await tries[name](); } catch (e) { got[name] = ''; }
+		}
+		return got;
+	})()`
+	b := newChromium(t, "zh-CN")
+	for _, c := range []struct {
+		name, page string
+		may        []string
+	}{
+		{"foreign page", evil, nil},
+		{"listed page", his.URL, []string{"fetch", "poll", "post", "stream"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sim.used = nil
+			b.do(t, chromedp.Navigate(c.page))
+			got := evaluate[map[string]string](t, b, fmt.Sprintf(attack, url, read.ID))
+			for way, text := range got {
+				allowed := false
+				for _, m := range c.may {
+					allowed = allowed || m == way
+				}
+				if allowed != (text != "") {
+					t.Errorf("%s: %q", way, text)
+				}
+			}
+			if len(got) != 7 || len(sim.used) != len(c.may)/4 {
+				t.Errorf("%d ways tried, simulator used %v", len(got), sim.used)
+			}
+		})
+	}
+}
