@@ -27,7 +27,8 @@ type Type struct {
 	// Primitive is the lexical form of a primitive type, nil for the others.
 	Primitive *Primitive
 	// Elements in the order of the specification, choice elements spelled out
-	// ("deceasedBoolean", "deceasedDateTime").
+	// ("deceasedBoolean", "deceasedDateTime"). Those of a primitive (id,
+	// extension) are written under its name with an underscore before it.
 	Elements []Element
 
 	index map[string]int
@@ -116,7 +117,7 @@ func parse(text string) (*Model, error) {
 	m.types["Resource"] = m.resource
 	for i := range primitives {
 		p := &primitives[i]
-		m.types[p.Name] = &Type{Name: p.Name, Primitive: p}
+		m.types[p.Name] = &Type{Name: p.Name, Primitive: p, index: map[string]int{}}
 	}
 	lines := strings.Split(text, "\n")
 	bindings := map[string]*Binding{}
@@ -132,6 +133,13 @@ func parse(text string) (*Model, error) {
 			}
 			for _, c := range f[2:] {
 				b.Codes[c] = append(b.Codes[c], f[1])
+			}
+		}
+	}
+	for i := range primitives {
+		for _, head := range elementHead {
+			if err := m.element(m.types[primitives[i].Name], strings.Fields(head), bindings); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -194,4 +202,14 @@ func (m *Model) element(t *Type, f []string, bindings map[string]*Binding) error
 		t.Elements = append(t.Elements, e)
 	}
 	return nil
+}
+
+// MustElement is Element for names fixed in Go code; it panics when there is no
+// such element.
+func (t *Type) MustElement(name string) *Element {
+	e, ok := t.Element(name)
+	if !ok {
+		panic("definition: no element " + name + " in " + t.Name)
+	}
+	return e
 }

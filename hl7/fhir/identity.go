@@ -1,0 +1,306 @@
+package fhir
+
+import (
+	"crypto/sha1" //nolint:gosec // UUID version 5 is defined with SHA-1 (RFC 9562, 5.5)
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"cardferry/hl7/fhir/resource"
+)
+
+// identityKey is one way to know a resource again: all its parts must be there.
+//
+//	identifier:MR     the identifier of that type, system and value
+//	identifier        the first identifier
+//	Patient           the id of that resource in scope
+//	partOf            the id of the resource behind that reference
+//	OBX-3.1 ?OBX-4    a value of the message; with ? it may be absent
+//	=display          no resource of its own: the reference shows its name
+//	=message          derived from the message's key and the place in it
+type identityKey struct {
+	parts []keyPart
+}
+
+type keyPart struct {
+	kind     partKind
+	name     string // identifier type, label or element
+	at       source
+	optional bool
+}
+
+type partKind uint8
+
+const (
+	partIdentifier partKind = iota
+	partResource
+	partReference
+	partValue
+	partDisplay
+	partMessage
+)
+
+func (c *compiler) identities(recs []*record) {
+	c.t.identity = map[string][]identityKey{}
+	for _, r := range recs {
+		if r.removed() {
+			continue
+		}
+		name := r.cells["resource"]
+		typ, ok := c.model.Lookup(name)
+		if !ok || !typ.Resource {
+			c.mistake(r.failf("%q is not an R4 resource type", name))
+			continue
+		}
+		var k identityKey
+		for _, p := range strings.Fields(r.cells["key"]) {
+			part, err := c.keyPart(p)
+			if err != nil {
+				c.mistake(r.fail(err))
+				continue
+			}
+			if e, ok := typ.Element(part.name); part.kind == partReference && (!ok || e.Type.Name != "Reference") {
+				c.mistake(r.failf("%s has no reference %q", name, part.name))
+			}
+			k.parts = append(k.parts, part)
+		}
+		if len(k.parts) == 0 {
+			c.mistake(r.failf("column key is empty"))
+			continue
+		}
+		c.t.identity[name] = append(c.t.identity[name], k)
+	}
+}
+
+func (c *compiler) keyPart(s string) (keyPart, error) {
+	p := keyPart{}
+	p.optional = strings.HasPrefix(s, "?")
+	s = strings.TrimPrefix(s, "?")
+	name, typ, _ := strings.Cut(s, ":")
+	switch {
+	case s == "=display":
+		p.kind = partDisplay
+	case s == "=message":
+		p.kind = partMessage
+	case name == "identifier":
+		p.kind, p.name = partIdentifier, typ
+	case strings.Contains(s, "-"):
+		p.kind = partValue
+		var err error
+		p.at, err = parseSource(s, "")
+		return p, err
+	case s != "" && s[0] >= 'A' && s[0] <= 'Z':
+		p.kind, p.name = partResource, s
+		_, err := c.labelType(s)
+		return p, err
+	case s != "":
+		p.kind, p.name = partReference, s
+	default:
+		return p, fmt.Errorf("a key part is empty")
+	}
+	return p, nil
+}
+
+// identify derives the ids of all resources. Two resources of one type and key
+// are one.
+func (r *run) identify() {
+	for _, b := range r.built {
+		r.name(b)
+	}
+	byID := make(map[string]*built, len(r.built))
+	for _, b := range r.built {
+		if b.gone || b.display != "" {
+			continue
+		}
+		first := byID[b.id]
+		if first == nil {
+			byID[b.id] = b
+			continue
+		}
+		b.same = first
+		if b.label == first.label {
+			fill(first.node, b.node)
+		} else {
+			r.issue(Issue{Code: CodeMerge, Severity: "warning", Position: cursor{seg: b.seg}.position(),
+				Detail: "two different roles in the message have the same identifier; nothing to merge"})
+		}
+	}
+}
+
+// fill adds the elements to dst that only src has.
+func fill(dst, src *resource.Node) {
+	for c := src.First(); c != nil; {
+		next := c.Next()
+		if e := c.Element(); !dst.Has(e) {
+			for c != nil && c.Element() == e {
+				next = c.Next()
+				src.Remove(c)
+				dst.Attach(e, c)
+				c = next
+			}
+		}
+		c = next
+	}
+}
+
+// name derives the id of one resource, after those it depends on.
+func (r *run) name(b *built) string {
+	if b.id != "" || b.naming {
+		return b.id
+	}
+	b.naming = true
+	typ := b.node.Type().Name
+	for _, k := range r.t.tables.identity[typ] {
+		if k.parts[0].kind == partMessage {
+			break
+		}
+		if k.parts[0].kind == partDisplay {
+			if b.display = display(b.node); b.display != "" {
+				return ""
+			}
+			continue
+		}
+		if key, ok := r.keyOf(b, &k); ok {
+			// Keys may repeat inside a message (two lines of one result): number them.
+			if usesMessage(&k) {
+				key = r.numbered(typ + "|" + key)
+			} else {
+				key = typ + "|" + key
+			}
+			b.id = r.t.uuid(key)
+			return b.id
+		}
+	}
+	b.id = r.t.uuid(r.numbered(typ + "|message|" + r.key + "|" + b.label))
+	return b.id
+}
+
+// usesMessage says whether the key holds values of the message, as opposed to
+// identifiers of the thing itself.
+func usesMessage(k *identityKey) bool {
+	for i := range k.parts {
+		if k.parts[i].kind != partIdentifier && k.parts[i].kind != partReference {
+			return true
+		}
+	}
+	return false
+}
+
+// numbered makes the nth use of a key different from the first.
+func (r *run) numbered(key string) string {
+	if r.keys == nil {
+		r.keys = make(map[string]int, 16)
+	}
+	r.keys[key]++
+	if n := r.keys[key]; n > 1 {
+		return key + "#" + strconv.Itoa(n)
+	}
+	return key
+}
+
+func (r *run) keyOf(b *built, k *identityKey) (string, bool) {
+	key := make([]byte, 0, 96)
+	for i := range k.parts {
+		p := &k.parts[i]
+		s := r.part(b, p)
+		if s == "" && !p.optional {
+			return "", false
+		}
+		if i > 0 {
+			key = append(key, '|')
+		}
+		key = append(key, s...)
+	}
+	return string(key), true
+}
+
+func (r *run) part(b *built, p *keyPart) string {
+	switch p.kind {
+	case partIdentifier:
+		return identifierKey(b.node, p.name)
+	case partResource:
+		if to := b.grp.resource(p.name); to != nil && to != b {
+			return r.name(to)
+		}
+	case partReference:
+		ref := b.node.Child(p.name)
+		for i := range r.refs {
+			if ref != nil && r.refs[i].node == ref {
+				return r.name(r.refs[i].to)
+			}
+		}
+	case partValue:
+		sc := scope{run: r, grp: b.grp, seg: b.seg}
+		return strings.TrimSpace(sc.find(&p.at).text())
+	}
+	return ""
+}
+
+// identifierKey is "system|value" of the identifier of a type (v2-0203 code), or
+// of the first identifier.
+func identifierKey(n *resource.Node, typ string) string {
+	for c := n.First(); c != nil; c = c.Next() {
+		if c.Element().Name != "identifier" {
+			continue
+		}
+		value := c.Value("value")
+		if value == "" || typ != "" && c.Value("type", "coding", "code") != typ {
+			continue
+		}
+		return c.Value("system") + "|" + value
+	}
+	return ""
+}
+
+// display is the name of a person, organization or place, "" when it has an
+// identifier or no name.
+func display(n *resource.Node) string {
+	name := n.Child("name")
+	if name == nil {
+		return ""
+	}
+	if name.Text() != "" {
+		return name.Text()
+	}
+	if text := name.Value("text"); text != "" {
+		return text
+	}
+	var parts []string
+	for _, e := range [...]string{"prefix", "family", "given", "suffix"} {
+		for c := name.First(); c != nil; c = c.Next() {
+			if c.Element().Name == e && c.Text() != "" {
+				parts = append(parts, c.Text())
+			}
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// namespace is the UUID namespace of cardferry ids (a random UUID, fixed).
+var namespace = [16]byte{0x6f, 0x1d, 0x3a, 0x5e, 0x90, 0x4b, 0x4c, 0x17, 0xa2, 0x2d, 0x71, 0xc8, 0x5b, 0x0e, 0x93, 0x44}
+
+// uuid5 is the version 5 UUID of a name in a namespace (RFC 9562, 5.5).
+func uuid5(ns [16]byte, name string) [16]byte {
+	h := sha1.New() //nolint:gosec // not for security: defined so by the RFC
+	_, _ = h.Write(ns[:])
+	_, _ = h.Write([]byte(name))
+	var u [16]byte
+	copy(u[:], h.Sum(nil))
+	u[6] = u[6]&0x0F | 0x50
+	u[8] = u[8]&0x3F | 0x80
+	return u
+}
+
+// uuid is the text of the version 5 UUID of a key in the site's namespace.
+func (t *Translator) uuid(key string) string {
+	u := uuid5(t.namespace, key)
+	b := make([]byte, 36)
+	hex.Encode(b[0:8], u[0:4])
+	hex.Encode(b[9:13], u[4:6])
+	hex.Encode(b[14:18], u[6:8])
+	hex.Encode(b[19:23], u[8:10])
+	hex.Encode(b[24:36], u[10:16])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b)
+}

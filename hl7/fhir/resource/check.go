@@ -1,0 +1,218 @@
+package resource
+
+import (
+	"slices"
+	"strconv"
+)
+
+// Problem is one violation of the specification. It holds no values.
+type Problem struct {
+	Code string // "required", "binding", "value", "choice", "empty", "invariant", "reference", "unknown-element", "structure"
+	Path string // "Patient.name[0].use"
+	Text string // what is wrong and the rule's name
+}
+
+// Check lists the violations below n: missing required elements, more than one
+// variant of a choice, wrong primitive forms, codes outside required bindings,
+// empty elements and the invariants of this package.
+func Check(n *Node) []Problem {
+	c := checker{}
+	c.node(n, &trail{name: n.typ.Name})
+	return c.problems
+}
+
+// Repair removes the smallest optional elements that [Check] objects to and
+// lists what it removed. It returns false when the root itself cannot be saved.
+func Repair(n *Node) ([]Problem, bool) {
+	c := checker{repair: true}
+	ok := c.node(n, &trail{name: n.typ.Name})
+	return c.problems, ok
+}
+
+type checker struct {
+	repair   bool
+	problems []Problem
+}
+
+// trail is the path to a node, spelled out only when there is a problem.
+type trail struct {
+	up    *trail
+	name  string
+	index int
+	many  bool
+}
+
+func (t *trail) String() string {
+	s := t.name
+	if t.many {
+		s += "[" + strconv.Itoa(t.index) + "]"
+	}
+	if t.up == nil {
+		return s
+	}
+	return t.up.String() + "." + s
+}
+
+func (c *checker) report(t *trail, code, text string) {
+	c.problems = append(c.problems, Problem{Code: code, Path: t.String(), Text: text})
+}
+
+// node checks n and its children; false means n is not valid.
+func (c *checker) node(n *Node, t *trail) bool {
+	ok := c.children(n, t)
+	if n.typ.Primitive != nil {
+		return c.primitive(n, t) && ok
+	}
+	if n.first == nil && !n.typ.Resource {
+		c.report(t, "empty", "an element has a value or children (ele-1)")
+		return false
+	}
+	if !c.required(n, t) {
+		ok = false
+	}
+	for _, inv := range invariants[n.typ.Name] {
+		if !inv.holds(n) {
+			c.report(t, "invariant", inv.text)
+			ok = false
+		}
+	}
+	return ok
+}
+
+func (c *checker) children(n *Node, t *trail) bool {
+	ok := true
+	var prev *Node
+	step := trail{up: t}
+	for child := n.first; child != nil; child = child.next {
+		step.name, step.many = child.elem.Name, child.elem.Many
+		if prev != nil && prev.elem == child.elem {
+			step.index++
+		} else {
+			step.index = 0
+		}
+		good := c.node(child, &step)
+		switch {
+		case prev != nil && prev.elem == child.elem && !child.elem.Many:
+			c.report(&step, "structure", "the element does not repeat")
+			good = false
+		case prev != nil && prev.elem != child.elem && child.elem.Choice != "" && prev.elem.Choice == child.elem.Choice:
+			c.report(&step, "choice", "one type of "+child.elem.Choice+" only")
+			good = false
+		case good && child.elem.Binding != nil && !bound(child):
+			c.report(&step, "binding", "not a code of the required value set "+child.elem.Binding.Name)
+			good = false
+		}
+		if good {
+			prev = child
+			continue
+		}
+		if c.repair {
+			n.Remove(child)
+			continue
+		}
+		ok = false
+		prev = child
+	}
+	return ok
+}
+
+func (c *checker) primitive(n *Node, t *trail) bool {
+	if n.text == "" {
+		if n.first == nil {
+			c.report(t, "empty", "an element has a value or children (ele-1)")
+		}
+		return n.first != nil
+	}
+	if !n.typ.Primitive.Valid(n.text) {
+		c.report(t, "value", "not a FHIR "+n.typ.Name)
+		return false
+	}
+	return true
+}
+
+func (c *checker) required(n *Node, t *trail) bool {
+	ok := true
+	for i := range n.typ.Elements {
+		e := &n.typ.Elements[i]
+		if !e.Required || n.Has(e) {
+			continue
+		}
+		if e.Choice != "" && i > 0 && n.typ.Elements[i-1].Choice == e.Choice {
+			continue // reported with the first variant
+		}
+		c.report(&trail{up: t, name: e.Name}, "required", "the element is required")
+		ok = false
+	}
+	return ok
+}
+
+// bound checks a required binding of a code, Coding or CodeableConcept.
+func bound(n *Node) bool {
+	b := n.elem.Binding
+	switch n.typ.Name {
+	case "CodeableConcept":
+		for c := n.first; c != nil; c = c.next {
+			if c.elem.Name == "coding" && b.Has(c.Value("system"), c.Value("code")) {
+				return true
+			}
+		}
+		return false
+	case "Coding":
+		return b.Has(n.Value("system"), n.Value("code"))
+	case "code", "string", "uri":
+		return n.text == "" || b.Has("", n.text)
+	}
+	return true
+}
+
+type invariant struct {
+	text  string
+	holds func(*Node) bool
+}
+
+// invariants are those of R4 that translated data can break, by type.
+var invariants = map[string][]invariant{
+	"ContactPoint":    {{"a system is required if a value is provided (cpt-2)", func(n *Node) bool { return n.Child("value") == nil || n.Child("system") != nil }}},
+	"Attachment":      {{"data needs a contentType (att-1)", func(n *Node) bool { return n.Child("data") == nil || n.Child("contentType") != nil }}},
+	"Quantity":        quantityRules,
+	"Duration":        quantityRules,
+	"Age":             quantityRules,
+	"Organization":    {{"an organization has a name or an identifier (org-1)", func(n *Node) bool { return n.Child("name") != nil || n.Child("identifier") != nil }}},
+	"Patient.contact": {{"a contact has a name, telecom, address or organization (pat-1)", func(n *Node) bool { return hasAny(n, "name", "telecom", "address", "organization") }}},
+	"Extension":       {{"an extension has either a value or extensions (ext-1)", extensionHolds}},
+	"Reference":       {{"a reference says something", func(n *Node) bool { return hasAny(n, "reference", "identifier", "display", "extension") }}},
+	"Observation":     {{"dataAbsentReason only without a value (obs-6)", func(n *Node) bool { return n.Child("dataAbsentReason") == nil || !hasValue(n) }}},
+	"Condition":       {{"no clinicalStatus when entered in error (con-5)", notEnteredInError}},
+	"AllergyIntolerance": {
+		{"no clinicalStatus when entered in error (ait-2)", notEnteredInError},
+		{"clinicalStatus unless entered in error (ait-1)", func(n *Node) bool { return n.Child("clinicalStatus") != nil || enteredInError(n) }},
+	},
+}
+
+var quantityRules = []invariant{{"a coded unit has a system (qty-3)", func(n *Node) bool { return n.Child("code") == nil || n.Child("system") != nil }}}
+
+func hasAny(n *Node, names ...string) bool {
+	for c := n.first; c != nil; c = c.next {
+		if slices.Contains(names, c.elem.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasValue(n *Node) bool {
+	for c := n.first; c != nil; c = c.next {
+		if c.elem.Choice == "value[x]" {
+			return true
+		}
+	}
+	return false
+}
+
+func extensionHolds(n *Node) bool { return hasValue(n) != (n.Child("extension") != nil) }
+
+func enteredInError(n *Node) bool {
+	return n.Value("verificationStatus", "coding", "code") == "entered-in-error"
+}
+
+func notEnteredInError(n *Node) bool { return n.Child("clinicalStatus") == nil || !enteredInError(n) }

@@ -1,0 +1,390 @@
+package fhir
+
+import (
+	"strings"
+	"time"
+
+	"cardferry/hl7"
+	"cardferry/hl7/fhir/definition"
+	"cardferry/hl7/fhir/resource"
+)
+
+// maxRows bounds the rows executed for one message, whatever the tables say.
+const maxRows = 2_000_000
+
+// run is one translation in progress.
+type run struct {
+	t      *Translator
+	msg    *hl7.Message
+	key    string // idempotency key
+	view   view
+	zone   *time.Location
+	arena  resource.Arena
+	root   *group
+	built  []*built
+	refs   []reference
+	later  []pendingLink
+	issues []Issue
+	keys   map[string]int // uses of identity keys
+	budget int
+}
+
+// built is a resource being made.
+type built struct {
+	label   string // "Patient", "Patient/subsumed"; the type for those made behind a reference
+	node    *resource.Node
+	grp     *group
+	seg     *segment // the segment that made it first
+	id      string
+	naming  bool // its id is being derived
+	display string
+	gone    bool
+	same    *built // another resource with the same id takes its place
+}
+
+// reference is a Reference node and the resource it points to.
+type reference struct {
+	node   *resource.Node
+	holder *built
+	to     *built
+}
+
+type pendingLink struct {
+	link *link
+	self *built
+	grp  *group
+	seg  *segment
+}
+
+// segments walks the message and executes the rows of each segment's place.
+func (r *run) segments(s *structure) {
+	r.root = &group{def: s.root}
+	g := r.root
+	for i := range r.view.segments {
+		seg := &r.view.segments[i]
+		g = s.enterSegment(g, r.root, seg.name)
+		g.segments = append(g.segments, seg)
+		for _, p := range g.def.places[seg.name] {
+			r.place(p, g, seg)
+		}
+	}
+	for i := range r.later {
+		r.link(&r.later[i])
+	}
+}
+
+func (r *run) place(p *place, g *group, seg *segment) {
+	sc := scope{run: r, grp: g, seg: seg}
+	if p.when != nil && !p.when.holds(&sc) {
+		return
+	}
+	b := g.resource(p.label)
+	fresh := b == nil || !within(b.grp, g)
+	if fresh && p.amend {
+		if b == nil {
+			return
+		}
+		fresh = false // of a group beside: amend it there
+	}
+	if fresh {
+		b = &built{label: p.label, node: r.arena.New(p.typ), grp: g, seg: seg}
+	}
+	r.mapping(p.use, b, b.node, &sc, nil)
+	if fresh {
+		if b.node.First() == nil {
+			return
+		}
+		r.built = append(r.built, b)
+		g.resources = append(g.resources, b)
+	}
+	for i := range p.links {
+		r.later = append(r.later, pendingLink{&p.links[i], b, g, seg})
+	}
+}
+
+// within says whether inner is g or lies in it.
+func within(outer, inner *group) bool {
+	for ; inner != nil; inner = inner.parent {
+		if inner == outer {
+			return true
+		}
+	}
+	return false
+}
+
+// frame is the chain of rows that led to a node; it spells element paths for
+// issues.
+type frame struct {
+	up  *frame
+	row *row
+	typ *definition.Type // of the resource, in the outermost frame
+}
+
+func (f *frame) expression() string {
+	var parts []string
+	for ; f != nil; f = f.up {
+		if f.row != nil && f.row.text != "$this" {
+			text := f.row.text
+			for _, open := range [...]string{"[", "<", "("} {
+				for {
+					i := strings.Index(text, open)
+					if i < 0 {
+						break
+					}
+					j := strings.IndexAny(text[i:], "]>)")
+					if j < 0 {
+						text = text[:i]
+						break
+					}
+					text = text[:i] + text[i+j+1:]
+				}
+			}
+			parts = append(parts, text)
+		}
+		if f.typ != nil {
+			parts = append(parts, f.typ.Name)
+		}
+	}
+	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
+		parts[i], parts[j] = parts[j], parts[i]
+	}
+	return strings.Join(parts, ".")
+}
+
+// mapping executes all rows of a map onto node, an instance of the map's type.
+func (r *run) mapping(m *mapping, b *built, node *resource.Node, sc *scope, f *frame) {
+	if f == nil {
+		f = &frame{typ: m.typ}
+	}
+	for _, w := range m.rows {
+		if r.budget--; r.budget < 0 {
+			return
+		}
+		r.row(w, b, node, sc, f)
+	}
+}
+
+// row executes one row for each repetition of its source.
+func (r *run) row(w *row, b *built, node *resource.Node, sc *scope, f *frame) {
+	over := &w.src
+	if w.each != nil {
+		over = w.each
+	}
+	here := scope{run: r, grp: sc.grp, seg: sc.seg, cur: sc.cur, row: sc.row}
+	if over.relative || over.field == 0 {
+		if over.field == 0 && !over.relative {
+			here.cur = cursor{}
+		}
+		r.once(w, b, node, here.find(&w.src), 0, sc, &here, f)
+		return
+	}
+	field := sc.fieldOf(over)
+	if field.absent() {
+		return
+	}
+	if w.call != nil && w.call.whole {
+		here.cur = field
+		r.once(w, b, node, field, 0, sc, &here, f)
+		return
+	}
+	for c := field; c.lo < field.hi; {
+		rep := int(c.seg.leaves[c.lo].rep)
+		here.cur = c.down(rep)
+		r.once(w, b, node, here.find(&w.src), rep-1, sc, &here, f)
+		c.lo = here.cur.hi
+	}
+}
+
+// once executes a row for the value c, repetition rep (from 0). caller is the
+// scope the map was called in, here that of the value.
+func (r *run) once(w *row, b *built, node *resource.Node, c cursor, rep int, caller, here *scope, f *frame) {
+	if c.absent() && (w.src.field > 0 || w.src.relative) {
+		return
+	}
+	if w.when != nil && !w.when.holds(here) {
+		return
+	}
+	here.row = w
+	if w.call != nil && w.call.name == "@noted" {
+		c.useAll()
+		return
+	}
+	if c.null() {
+		if w.value == nil {
+			c.use()
+			r.issue(Issue{Code: CodeDeleted, Severity: "information", Position: c.position(), Row: w.id,
+				Expression: (&frame{up: f, row: w}).expression()})
+		}
+		return
+	}
+	text := ""
+	if w.use == nil && (w.call == nil || w.typ.Primitive != nil) {
+		if text = r.text(w, c, here, caller); text == "" {
+			return
+		}
+	}
+	target, owner := r.walk(w, b, node, rep, here.seg)
+	if target == nil {
+		return
+	}
+	switch {
+	case w.use != nil:
+		inner := scope{run: r, grp: here.grp, seg: here.seg, cur: c, row: w}
+		if w.caller {
+			inner.row = caller.row
+		}
+		r.mapping(w.use, owner, target, &inner, &frame{up: f, row: w})
+	case w.typ.Primitive == nil:
+		w.call.build(r, w, target, c, r.vocabulary(w, caller))
+	case target.Text() == "":
+		target.SetText(text)
+		if w.value == nil || w.notes {
+			c.use()
+		}
+	}
+}
+
+// vocabulary is the one of the row, or of the row that called its map.
+func (r *run) vocabulary(w *row, caller *scope) *vocabulary {
+	if w.caller && caller.row != nil {
+		return caller.row.vocab
+	}
+	return w.vocab
+}
+
+// text makes the value of a primitive target, "" when there is none.
+func (r *run) text(w *row, c cursor, here, caller *scope) string {
+	var raw string
+	switch {
+	case w.value != nil:
+		raw = w.value.expand(here)
+	case w.call != nil:
+		return r.valid(w, c, w.call.text(r, w, c))
+	default:
+		raw = c.text()
+	}
+	if raw == "" {
+		return ""
+	}
+	if v := r.vocabulary(w, caller); v != nil && w.value == nil {
+		to, known := v.lookup(raw)
+		if to.code == "" {
+			r.issue(Issue{Code: CodeUnmappedCode, Severity: "warning", Position: c.position(), Row: w.id, Detail: unmappedDetail(known)})
+			return ""
+		}
+		raw = to.code
+	}
+	return r.valid(w, c, r.scalar(w.typ.Primitive, raw))
+}
+
+func unmappedDetail(known bool) string {
+	if known {
+		return "the guide has no FHIR code for this v2 code; add a vocabulary row"
+	}
+	return "code is not in the vocabulary table; add a row"
+}
+
+// valid passes a value of the right form on and reports any other.
+func (r *run) valid(w *row, c cursor, s string) string {
+	if s != "" && w.typ.Primitive.Valid(s) {
+		return s
+	}
+	r.issue(Issue{Code: CodeValue, Severity: "warning", Position: c.position(), Row: w.id, Detail: "not a FHIR " + w.typ.Name})
+	return ""
+}
+
+// walk goes from node along the target, adding what is missing. It returns the
+// node to fill and the resource that holds it, or nil when another row already
+// chose a variant of a choice element.
+func (r *run) walk(w *row, b *built, node *resource.Node, rep int, seg *segment) (*resource.Node, *built) {
+	return r.steps(w.target, b, node, rep, seg)
+}
+
+func (r *run) steps(steps []step, b *built, node *resource.Node, rep int, seg *segment) (*resource.Node, *built) {
+	seq := 0
+	if seg != nil {
+		seq = seg.seq
+	}
+	for i := range steps {
+		st := &steps[i]
+		if st.enter != nil {
+			b, node = r.enter(st, b, node, seg)
+			if node == nil {
+				return nil, nil
+			}
+			continue
+		}
+		if st.elem.Choice != "" && node.Has(st.elem) && node.Child(st.elem.Name) == nil {
+			return nil, nil
+		}
+		key := uint64(st.label)<<48 | uint64(uint32(seq))&0xFFFFFFFF //nolint:gosec // seq counts segments
+		if st.elem.Many {
+			key |= uint64(rep) & 0xFFFF << 32 //nolint:gosec // at most maxReps
+			rep = 0
+		}
+		node = node.Slot(&r.arena, st.elem, key)
+		if st.url != "" && node.First() == nil {
+			node.Set(&r.arena, "url", st.url)
+		}
+	}
+	return node, b
+}
+
+// enter goes from a reference to the resource behind it, making it when it is
+// new.
+func (r *run) enter(st *step, holder *built, node *resource.Node, seg *segment) (*built, *resource.Node) {
+	for i := len(r.refs) - 1; i >= 0; i-- {
+		if r.refs[i].node == node {
+			if to := r.refs[i].to; to.node.Type() == st.enter {
+				return to, to.node
+			}
+			return nil, nil
+		}
+	}
+	b := &built{label: st.enter.Name, node: r.arena.New(st.enter), grp: holder.grp, seg: seg}
+	r.built = append(r.built, b)
+	r.refs = append(r.refs, reference{node: node, holder: holder, to: b})
+	return b, b.node
+}
+
+// link sets a reference between resources of the message.
+func (r *run) link(p *pendingLink) {
+	holder, to := p.self, p.self
+	if p.link.holder != "" {
+		holder = p.grp.resource(p.link.holder)
+	}
+	if p.link.target != "$" {
+		to = p.grp.resource(p.link.target)
+	}
+	if holder == nil || to == nil || holder == to {
+		return
+	}
+	last := p.link.steps[len(p.link.steps)-1].elem
+	node, _ := r.steps(p.link.steps[:len(p.link.steps)-1], holder, holder.node, 0, p.seg)
+	if node == nil || !last.Many && node.Has(last) {
+		return
+	}
+	for i := range r.refs {
+		if r.refs[i].holder == holder && r.refs[i].to == to && r.refs[i].node.Element() == last && holder.node == node {
+			return
+		}
+	}
+	r.refs = append(r.refs, reference{node: node.Add(&r.arena, last), holder: holder, to: to})
+}
+
+// prune removes what stayed empty below n: elements without value and children,
+// extensions without a value. It returns false when nothing is left of n.
+func prune(n *resource.Node) bool {
+	for c := n.First(); c != nil; c = c.Next() {
+		if c.Type().Resource {
+			continue
+		}
+		if !prune(c) {
+			n.Remove(c)
+		}
+	}
+	if n.Type().Name == "Extension" && n.First() != nil && n.First().Next() == nil && n.First().Element().Name == "url" {
+		return false
+	}
+	return !n.Empty()
+}
