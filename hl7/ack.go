@@ -3,6 +3,7 @@ package hl7
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"strconv"
 	"time"
 )
@@ -289,3 +290,25 @@ func (b *ackBuilder) text(s string) {
 func (b *ackBuilder) end() { b.out = append(b.out, '\r') }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// NAK is the acknowledgement to a message that could not be taken in. Code, Text
+// and ErrorCode of a are set from cause (what [Parse] or a transport returned,
+// which holds no content): AR where the sender's bytes are at fault beyond
+// repair, AE otherwise, and CR or CE if MSH-15 or MSH-16 can be read and asks
+// for enhanced mode. The condition itself is not weighed: bytes that could not be
+// read are always answered.
+func NAK(req []byte, cause error, a AckInfo) []byte {
+	a.Code, a.ErrorCode, a.Text = AE, ApplicationError, cause.Error()
+	switch {
+	case errors.Is(cause, ErrNoMSH), errors.Is(cause, ErrEmpty), errors.Is(cause, ErrTooShort), errors.Is(cause, ErrBadDelimiters):
+		a.Code, a.ErrorCode = AR, SegmentSequenceError
+	case errors.Is(cause, ErrTooLarge):
+		a.Code = AR
+	}
+	o := a.Options
+	o.MaxSize = maxSize
+	if h, err := readHeader(req, o); err == nil && (len(h.field(15)) > 0 || len(h.field(16)) > 0) {
+		a.Code = map[AckCode]AckCode{AE: CE, AR: CR}[a.Code]
+	}
+	return ACK(req, a)
+}

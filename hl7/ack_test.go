@@ -167,3 +167,28 @@ func TestIsAck(t *testing.T) {
 		}
 	}
 }
+
+func TestNAKNamesTheCause(t *testing.T) {
+	tests := []struct {
+		name, req string
+		opt       Options
+		code, err string
+	}{
+		{"not HL7", "HELLO WORLD", Options{}, "AR", "100"},
+		{"nothing", "", Options{}, "AR", "100"},
+		{"bad delimiters", `MSH|^^\&|A`, Options{}, "AR", "100"},
+		{"too large", "MSH|^~\\&|A|B|C|D|||ADT^A01|7|P|2.5\rPID|1\r", Options{MaxSize: 20}, "AR", "207"},
+		{"too large, enhanced mode", "MSH|^~\\&|A|B|C|D|||ADT^A01|7|P|2.5|||AL|NE\rPID|1\r", Options{MaxSize: 20}, "CR", "207"},
+		{"character set", "M\x00S\x00H\x00|\x00", Options{}, "AE", "207"},
+	}
+	for _, tt := range tests {
+		_, err := Parse([]byte(tt.req), tt.opt)
+		if err == nil {
+			t.Fatalf("%s: accepted", tt.name)
+		}
+		m := parse(t, string(NAK([]byte(tt.req), err, ackInfo(""))))
+		if get(t, m, "MSA-1").Text() != tt.code || get(t, m, "ERR-3").Text() != tt.err || get(t, m, "MSA-3").Text() != err.Error() {
+			t.Errorf("%s: %q", tt.name, m.Bytes())
+		}
+	}
+}

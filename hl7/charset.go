@@ -140,7 +140,9 @@ func (c *charset) encode(text string) ([]byte, error) {
 		return []byte(text), nil
 	}
 	out, err := c.enc.NewEncoder().Bytes([]byte(text))
-	if err != nil || c == csASCII && !isASCII(out) {
+	// Private-use characters have more than one place in some sets and come back
+	// as another character: as bad as a "?".
+	if err != nil || c == csASCII && !isASCII(out) || c.decode(out) != text {
 		return nil, fmt.Errorf("hl7: %w", ErrNotEncodable)
 	}
 	return out, nil
