@@ -152,7 +152,7 @@ func composeThailand(t *testing.T) []vector {
 	}
 	photo = append(photo, [2]int{5479, 18})
 	usual := newThaiCard(t, "25330721", "25720720")
-	const atr, old = "3B7896000054484E49442031", "3B6700002920006F789000"
+	const atr, old = "3B781800005448204E49442031", "3B6700002920006F789000"
 	return []vector{
 		{"th-nid-t0", replayFile{ATR: "3B6800005448204E49442036", Protocol: "T=0", Exchange: usual.exchange(true, 0, combined...)}},
 		{"th-nid-t0-old-atr", replayFile{ATR: old, Protocol: "T=0", Exchange: usual.exchange(true, 1, combined...)}},

@@ -93,8 +93,11 @@ func (p *Profile) released(name string) bool { return slices.Contains(p.spec.Rel
 // LoadProfiles reads every *.yaml file at the root of each file system. A
 // profile in a later file system replaces the one of the same name in an
 // earlier one, and an amendment changes it in place: a file with `amends: NAME`
-// and new values for some of its `constants` or for `release`. All mistakes of
-// all files are reported together, as *ProfileError.
+// and new values for some of its `constants` or for `release`.
+//
+// All mistakes of all files are reported together, as *ProfileError. The good
+// profiles are returned beside the error, so that one bad file need not stop a
+// desk from reading every other card.
 func LoadProfiles(fsys ...fs.FS) ([]*Profile, error) {
 	var out []*Profile
 	var errs []error

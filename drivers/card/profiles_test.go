@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"testing"
+	"testing/fstest"
 )
 
 func shippedFS() fs.FS { return os.DirFS("../../configs/cards") }
@@ -44,4 +45,9 @@ func TestShippedProfiles(t *testing.T) {
 			t.Errorf("%s carries no test", p.Label())
 		}
 	}
+}
+
+// memoryFile is a file system with one profile or amendment.
+func memoryFile(text string) fs.FS {
+	return fstest.MapFS{"site.yaml": {Data: []byte(text)}}
 }

@@ -17,13 +17,14 @@ type file struct {
 }
 
 // in says whether the file is in the selected application and DF. A file that
-// names only its application or only its path is found by that.
+// names only its application or only its path is found by that; in its own
+// application a single file identifier is below the application's DF.
 func (f *file) in(aid []byte, dir []uint16) bool {
 	if f.empty {
 		return false
 	}
 	if aid != nil && bytes.Equal(f.aid, aid) {
-		return f.path == nil || dir == nil || slices.Equal(f.dir(), dir)
+		return f.dir() == nil || dir == nil || slices.Equal(f.dir(), dir)
 	}
 	if aid != nil && dir == nil || aid == nil && f.aid != nil && f.path == nil {
 		return false
