@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ebfe/scard"
+
 	"cardferry/drivers"
 	"cardferry/drivers/card"
 )
@@ -56,3 +58,42 @@ func BenchmarkCardToEvent(b *testing.B) {
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// BenchmarkTransmit is one command through the driver's own goroutine and limits,
+// pcscd, vpcd and back; "bare" is the same without the driver.
+func BenchmarkTransmit(b *testing.B) {
+	needService(b)
+	insert(b, 0, &chip{apdu: func([]byte) []byte { return make([]byte, 258) }})
+	awaitCard(b, client(b), readers[0].pcsc, true)
+	cmd := []byte{0x00, 0xB0, 0x00, 0x00, 0x00}
+	b.Run("driver", func(b *testing.B) {
+		l := newLink()
+		defer func() { l.close(); <-l.done }()
+		if _, err := do(b.Context(), l, patience, errBusy, func(h *handle) (card.Info, error) {
+			if err := h.connect(readers[0].pcsc, false); err != nil {
+				return card.Info{}, err
+			}
+			return h.begin()
+		}); err != nil {
+			b.Fatal(err)
+		}
+		ch := &channel{link: l, limit: patience}
+		for b.Loop() {
+			if _, err := ch.Transmit(b.Context(), cmd); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("bare", func(b *testing.B) {
+		c, err := client(b).Connect(readers[0].pcsc, scard.ShareShared, scard.ProtocolAny)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = c.Disconnect(scard.LeaveCard) }()
+		for b.Loop() {
+			if _, err := c.Transmit(cmd); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

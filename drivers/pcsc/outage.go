@@ -28,7 +28,7 @@ func (b *backoff) next(worked time.Duration) time.Duration {
 	} else {
 		b.ceiling = min(2*b.ceiling, backoffMost)
 	}
-	return rand.N(b.ceiling) + time.Millisecond
+	return rand.N(b.ceiling) + time.Millisecond //nolint:gosec // G404: jitter is no secret
 }
 
 // outage turns failures to reach the service into faults: one of a kind from the

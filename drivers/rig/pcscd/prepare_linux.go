@@ -56,6 +56,7 @@ func need(ctx context.Context, install bool) error {
 	if !install || os.Geteuid() != 0 {
 		return fmt.Errorf("%w: run as root: apt-get install %s", ErrUnavailable, list)
 	}
+	//nolint:gosec // G204: the package names are those above
 	cmd := exec.CommandContext(ctx, "/bin/sh", append([]string{"-c", installSh, "install.sh"}, missing...)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: apt-get install %s: %w: %s", ErrUnavailable, list, err, bytes.TrimSpace(out))
@@ -86,7 +87,7 @@ func missingPackages() []string {
 // the loopback shim into the instance's directory.
 func (d *Daemon) prepare(ctx context.Context) error {
 	for _, sub := range []string{"run", "conf", "vpcd"} {
-		if err := os.MkdirAll(filepath.Join(d.dir, sub), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(d.dir, sub), 0o700); err != nil {
 			return err
 		}
 	}
@@ -100,13 +101,14 @@ func (d *Daemon) prepare(ctx context.Context) error {
 		fmt.Fprintf(&conf, "FRIENDLYNAME %q\nDEVICENAME /dev/null:%#04x\nLIBPATH %s\nCHANNELID %#04x\n\n",
 			ReaderPrefix+" "+strconv.Itoa(i), port, lib, port)
 	}
-	if err := os.WriteFile(filepath.Join(d.dir, "conf", "readers"), conf.Bytes(), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(d.dir, "conf", "readers"), conf.Bytes(), 0o600); err != nil {
 		return err
 	}
 	src := filepath.Join(d.dir, "bindlo.c")
-	if err := os.WriteFile(src, bindloC, 0o644); err != nil {
+	if err := os.WriteFile(src, bindloC, 0o600); err != nil {
 		return err
 	}
+	//nolint:gosec // G204: the directory is the caller's own
 	cc := exec.CommandContext(ctx, "gcc", "-shared", "-fPIC", "-O2", "-o", filepath.Join(d.dir, "bindlo.so"), src, "-ldl")
 	if out, err := cc.CombinedOutput(); err != nil {
 		return fmt.Errorf("compile the loopback shim: %w: %s", err, bytes.TrimSpace(out))
@@ -119,7 +121,8 @@ func copyFile(to, from string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, b, 0o755)
+	//nolint:gosec // G703: both are named here, not read from anywhere
+	return os.WriteFile(to, b, 0o600)
 }
 
 // launch starts pcscd in its own mount namespace, and user namespace when not
@@ -138,6 +141,7 @@ func (d *Daemon) launch() (*process, error) {
 	if os.Geteuid() != 0 {
 		namespaces = "-rm"
 	}
+	//nolint:gosec // G204: the directory is the caller's own
 	cmd := exec.Command("unshare", namespaces, "/bin/sh", "-c", enterSh, "enter.sh", d.dir)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -218,11 +218,11 @@ func (r *IDReader) blocks(cmd idcard.Command) []byte {
 	photo := make([]byte, 1024)
 	copy(photo, r.card.Photo)
 	data := binary.BigEndian.AppendUint16(nil, idcard.TextSize)
-	data = binary.BigEndian.AppendUint16(data, uint16(len(photo))) //nolint:gosec // 1024
+	data = binary.BigEndian.AppendUint16(data, uint16(len(photo)))
 	var finger []byte
 	if cmd == idcard.CmdReadAll {
 		finger = r.card.Fingerprint[:min(1024, len(r.card.Fingerprint))]
-		data = binary.BigEndian.AppendUint16(data, uint16(len(finger))) //nolint:gosec // at most 1024
+		data = binary.BigEndian.AppendUint16(data, uint16(len(finger)))
 	}
 	text := make([]byte, idcard.TextSize)
 	copy(text, r.card.Text)
