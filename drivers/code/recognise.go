@@ -41,7 +41,13 @@ func (r *Rules) Recognise(scan []byte) drivers.Read {
 	case !agree(matches):
 		return ambiguous(matches, text)
 	}
+	// Rules that agree on the medium may differ in how much of the scan is in order.
 	read := matches[0].read()
+	for _, m := range matches[1:] {
+		if r := m.read(); len(r.Warnings) < len(read.Warnings) {
+			read = r
+		}
+	}
 	if lossy {
 		read.Warnings = append(read.Warnings, drivers.Warning{Code: "lossy_text"})
 	}

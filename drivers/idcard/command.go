@@ -4,8 +4,7 @@ package idcard
 // the low byte.
 type Command uint16
 
-// The commands a session uses. [CmdReadAll] also returns the fingerprint
-// templates; cardferry never sends it on its own.
+// The commands of the SAM that concern reading.
 const (
 	CmdReset         Command = 0x10FF
 	CmdStatus        Command = 0x11FF // self test

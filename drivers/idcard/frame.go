@@ -43,7 +43,7 @@ func AppendFrame(dst, body []byte) []byte {
 	n := len(body) + 1
 	start := len(dst) + len(preamble)
 	dst = append(dst, preamble...)
-	dst = binary.BigEndian.AppendUint16(dst, uint16(n)) //nolint:gosec // the doc comment bounds body
+	dst = binary.BigEndian.AppendUint16(dst, uint16(n))
 	dst = append(dst, body...)
 	return append(dst, xor(dst[start:]))
 }

@@ -142,7 +142,7 @@ func checkPermanent(number string) bool {
 func weighted731(s string) (int, bool) {
 	sum := 0
 	for i := range len(s) {
-		v := 0
+		var v int
 		switch c := s[i]; {
 		case c >= '0' && c <= '9':
 			v = int(c - '0')

@@ -87,26 +87,36 @@ func (s *Session) Select(ctx context.Context) error {
 	return err
 }
 
-// Read reads text and photo of the selected card (30 01). Afterwards the card
+// Read reads text and photo of the selected card (30 01), from readers that do not
+// know that command with 30 10, whose fingerprint is thrown away. Afterwards the card
 // must leave the field before Find sees it again.
 func (s *Session) Read(ctx context.Context) (Card, error) {
-	data, err := s.do(ctx, CmdRead, readTimeout, exchangeTries, StatusOK)
+	cmd := CmdRead
+	data, err := s.do(ctx, cmd, readTimeout, exchangeTries, StatusOK)
+	if hasStatus(err, StatusBadCommand) {
+		cmd = CmdReadAll
+		data, err = s.do(ctx, cmd, readTimeout, exchangeTries, StatusOK)
+	}
 	if err != nil {
 		return Card{}, err
 	}
-	return parseCard(data)
+	return parseCard(cmd, data)
 }
 
-// parseCard cuts a read's answer: the big-endian lengths of text and photo, then
-// both.
-func parseCard(data []byte) (Card, error) {
-	if len(data) < 4 {
-		return Card{}, fmt.Errorf("%s: %w (%d of 4 bytes of lengths)", CmdRead, ErrTorn, len(data))
+// parseCard cuts a read's answer: the big-endian lengths of text, photo and, with
+// 30 10, fingerprint, then the blocks.
+func parseCard(cmd Command, data []byte) (Card, error) {
+	lengths := 4
+	if cmd == CmdReadAll {
+		lengths = 6
+	}
+	if len(data) < lengths {
+		return Card{}, fmt.Errorf("%s: %w (%d of %d bytes of lengths)", cmd, ErrTorn, len(data), lengths)
 	}
 	text, photo := int(binary.BigEndian.Uint16(data)), int(binary.BigEndian.Uint16(data[2:]))
-	data = data[4:]
+	data = data[lengths:]
 	if text != TextSize || len(data) < text+photo {
-		return Card{}, fmt.Errorf("%s: %w (text %d, photo %d, got %d bytes)", CmdRead, ErrTorn, text, photo, len(data))
+		return Card{}, fmt.Errorf("%s: %w (text %d, photo %d, got %d bytes)", cmd, ErrTorn, text, photo, len(data))
 	}
 	return Card{Text: data[:text], Photo: data[text : text+photo]}, nil
 }

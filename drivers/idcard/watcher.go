@@ -39,7 +39,7 @@ func (w *Watcher) Run(ctx context.Context, emit func(drivers.Event)) error {
 		var se *StatusError
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // this is how a watcher is stopped
 		case errors.As(err, &se):
 			if f := FaultOf(err); f.Code == drivers.FaultReaderHardware && se.Status != reported {
 				reported = se.Status
@@ -66,25 +66,12 @@ func (w *Watcher) Run(ctx context.Context, emit func(drivers.Event)) error {
 func (w *Watcher) presentation(ctx context.Context, emit func(drivers.Event)) error {
 	w.emit(emit, drivers.Event{Type: drivers.Presented})
 	card, err := w.read(ctx)
-	gone := w.cardLifted // after a failure find still sees the card
+	var gone lifted = w.cardLifted // after a failure find still sees the card
 	switch {
 	case err == nil:
-		read, derr := card.Decode(w.Options)
-		if derr != nil {
-			return derr // parseCard made sure of the size
+		if gone, err = w.complete(ctx, card, emit); err != nil {
+			return err
 		}
-		addresses, aerr := w.Session.NewestAddress(ctx)
-		if aerr == nil {
-			AddNewestAddress(read.Patient, addresses)
-			gone = w.addressGone
-		} else if !isStatus(aerr) {
-			return aerr
-		} else {
-			gone = w.nextCard // this reader cannot tell; the next find will
-		}
-		read.ID, read.Time = drivers.NewReadID(), time.Now()
-		read.Reader, read.Simulated = w.Reader.Name, w.Reader.Simulated
-		w.emit(emit, drivers.Event{Type: drivers.Completed, Read: &read})
 	case errors.Is(err, drivers.ErrCardRemoved):
 		w.emit(emit, drivers.Event{Type: drivers.Removed})
 		return nil
@@ -98,6 +85,30 @@ func (w *Watcher) presentation(ctx context.Context, emit func(drivers.Event)) er
 	}
 	w.emit(emit, drivers.Event{Type: drivers.Removed})
 	return nil
+}
+
+// lifted says whether the card seems gone at one look.
+type lifted func(context.Context) (bool, error)
+
+// complete reports a card that was read and says how to see it leave. What goes wrong
+// from here on must not cost the read: the card would have to be lifted to get it again.
+func (w *Watcher) complete(ctx context.Context, card Card, emit func(drivers.Event)) (lifted, error) {
+	read, err := card.Decode(w.Options)
+	if err != nil {
+		return nil, err // parseCard made sure of the size
+	}
+	addresses, err := w.Session.NewestAddress(ctx)
+	AddNewestAddress(read.Patient, addresses)
+	read.ID, read.Time = drivers.NewReadID(), time.Now()
+	read.Reader, read.Simulated = w.Reader.Name, w.Reader.Simulated
+	w.emit(emit, drivers.Event{Type: drivers.Completed, Read: &read})
+	switch {
+	case isStatus(err):
+		return w.nextCard, nil // this reader cannot tell; the next find will
+	case err != nil:
+		return nil, err
+	}
+	return w.addressGone, nil
 }
 
 // read selects and reads the card that was found. A failed try starts again with
@@ -134,7 +145,7 @@ func (w *Watcher) read(ctx context.Context) (Card, error) {
 }
 
 // awaitLift returns once gone said so liftPolls times in a row.
-func (w *Watcher) awaitLift(ctx context.Context, gone func(context.Context) (bool, error)) error {
+func (w *Watcher) awaitLift(ctx context.Context, gone lifted) error {
 	for misses := 0; misses < liftPolls; {
 		if !sleep(ctx, PollInterval) {
 			return ctx.Err()
@@ -194,7 +205,7 @@ func isStatus(err error) bool {
 // ifRunning returns err unless ctx ended, which is how a watcher stops.
 func ifRunning(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // see above
 	}
 	return err
 }

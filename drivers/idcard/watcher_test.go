@@ -11,6 +11,8 @@ import (
 	"cardferry/drivers"
 	"cardferry/drivers/idcard"
 	"cardferry/drivers/rig/pty"
+
+	"go.uber.org/goleak"
 )
 
 // wire carries frames to a simulated reader without any real wire.
@@ -27,17 +29,14 @@ func (w *wire) Exchange(ctx context.Context, frame []byte) ([]byte, error) {
 	}
 	var dec idcard.Decoder
 	_, _ = dec.Write(w.reader.Answer(frame))
-	for {
-		f, err := dec.Next()
-		if f != nil || err != nil {
-			return f, err
-		}
-		<-ctx.Done()
-		if dec.Pending() {
-			return nil, idcard.ErrTorn
-		}
-		return nil, idcard.ErrNoAnswer
+	if f, err := dec.Next(); f != nil || err != nil {
+		return f, err
 	}
+	<-ctx.Done()
+	if dec.Pending() {
+		return nil, idcard.ErrTorn
+	}
+	return nil, idcard.ErrNoAnswer
 }
 
 // bench runs a watcher in a bubble of synthetic time.
@@ -67,7 +66,7 @@ func start(t *testing.T, reader *pty.IDReader) *bench {
 // after lets d pass and returns the types of the events of that time, and the
 // last read or fault.
 func (b *bench) after(d time.Duration) (types []drivers.EventType, last drivers.Event) {
-	time.Sleep(d) // synthetic: the bubble's clock jumps
+	<-time.After(d) // synthetic: the bubble's clock jumps
 	synctest.Wait()
 	for {
 		select {
@@ -194,6 +193,7 @@ func TestCardProblemsAreToldOnce(t *testing.T) {
 	}{
 		{"select fails once", idcard.CmdSelect, idcard.StatusSelectFailed, 1, ""},
 		{"read fails twice", idcard.CmdRead, idcard.StatusReadFailed, 2, ""},
+		{"reader knows 30 10 only", idcard.CmdRead, idcard.StatusBadCommand, 50, ""},
 		{"select keeps failing", idcard.CmdSelect, idcard.StatusSelectFailed, 50, drivers.FaultRepresent},
 		{"read keeps failing", idcard.CmdRead, idcard.StatusReadFailed, 50, drivers.FaultRepresent},
 		{"card refuses the SAM", idcard.CmdRead, idcard.StatusSAMRefused, 50, drivers.FaultRepresent},
@@ -277,6 +277,24 @@ func TestAMuteReaderEndsRun(t *testing.T) {
 	})
 }
 
+func TestAReaderThatDiesAfterTheReadDoesNotTakeItAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reader := &pty.IDReader{}
+		reader.OnRequest = func(c idcard.Command) {
+			if c == idcard.CmdNewestAddress {
+				reader.Inject(pty.Mute)
+			}
+		}
+		reader.Place(testCard())
+		b := start(t, reader)
+		b.want(20*time.Second, presented, completed)
+		if err := <-b.done; !errors.Is(err, idcard.ErrNoAnswer) {
+			t.Errorf("Run: %v", err)
+		}
+		b.stop()
+	})
+}
+
 func TestSession(t *testing.T) {
 	ctx := t.Context()
 	reader := &pty.IDReader{}
@@ -300,3 +318,5 @@ func TestSession(t *testing.T) {
 		t.Errorf("Check with one try: %v", err)
 	}
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -100,12 +100,13 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 			if time.Since(began) > settled {
 				pause = firstPause
 			}
-			node.wait(ctx, leastPause, pause/2+rand.N(pause/2))
+			jitter := rand.N(pause / 2) //nolint:gosec // spreads attempts, keeps no secret
+			node.wait(ctx, leastPause, pause/2+jitter)
 			pause = min(2*pause, lastPause)
 		}
 		node.close()
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // this is how a driver is stopped
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"cardferry/drivers"
 	"cardferry/drivers/idcard"
 
 	"go.bug.st/serial"
@@ -22,7 +23,7 @@ func (d *Driver) firstBaud() int {
 	switch {
 	case d.cfg.Baud != 0:
 		return d.cfg.Baud
-	case d.cfg.Kind == "scanner":
+	case d.cfg.Kind == drivers.KindScanner:
 		return scannerBaud
 	case d.baud != 0:
 		return d.baud
@@ -119,8 +120,8 @@ func (l *line) Exchange(ctx context.Context, frame []byte) ([]byte, error) {
 			if err := l.port.SetReadTimeout(left); err != nil {
 				return nil, fmt.Errorf("set read time-out: %w", err)
 			}
-			if n, err = l.port.Read(l.buf[:]); err != nil {
-				return nil, fmt.Errorf("read: %w", err)
+			if n, err = read(l.port, l.buf[:]); err != nil {
+				return nil, err
 			}
 		}
 		switch {

@@ -26,6 +26,21 @@ func openPort(name string, baud int) (serial.Port, error) {
 	return port, nil
 }
 
+// read reads from a port. The library waits with select(2), whose table ends at
+// descriptor 1023: on a process with more files open than that it panics, which must
+// end one reader's session and not the daemon.
+func read(port serial.Port, b []byte) (n int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("read: serial library failed (too many open files for select?): %v", p)
+		}
+	}()
+	if n, err = port.Read(b); err != nil {
+		err = fmt.Errorf("read: %w", err)
+	}
+	return n, err
+}
+
 func mode(baud int) *serial.Mode {
 	return &serial.Mode{BaudRate: baud, DataBits: 8, Parity: serial.NoParity, StopBits: serial.OneStopBit}
 }

@@ -39,10 +39,10 @@ func (d *Driver) serveScanner(port serial.Port) error {
 			}
 			waiting = timeout
 		}
-		n, err := port.Read(buf)
+		n, err := read(port, buf)
 		switch {
 		case err != nil:
-			return fmt.Errorf("read: %w", err)
+			return err
 		case n == 0:
 			f.end(scan)
 		default:
