@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -273,10 +274,16 @@ func TestReaderStates(t *testing.T) {
 }
 
 func TestDriverFaultStaysUntilAReaderWorks(t *testing.T) {
+	for _, name := range []string{"", "pcsc"} {
+		t.Run("named "+strconv.Quote(name), func(t *testing.T) { driverFault(t, name) })
+	}
+}
+
+func driverFault(t *testing.T, name string) {
 	d := newDesk(t, Config{})
-	d.Publish(drivers.Event{Type: drivers.Faulted, Reader: drivers.Reader{Driver: "pcsc"}, Fault: &drivers.Fault{Code: drivers.FaultServiceDown}})
+	d.Publish(drivers.Event{Type: drivers.Faulted, Reader: drivers.Reader{Name: name, Driver: "pcsc"}, Fault: &drivers.Fault{Code: drivers.FaultServiceDown}})
 	d.Publish(drivers.Event{Type: drivers.Detached, Reader: slot})
-	if got := d.Readers(); len(got) != 2 || got[0].State != StateFault {
+	if got := d.Readers(); len(got) != 2 || got[0].State != StateFault || got[0].Name != "" {
 		t.Fatalf("%+v", got)
 	}
 	d.Publish(drivers.Event{Type: drivers.Attached, Reader: slot})

@@ -16,7 +16,9 @@ import (
 
 	"cardferry/drivers"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -168,7 +170,7 @@ func TestPageInABrowser(t *testing.T) {
 	status := Status{Product: "cardferry", Version: "1.0.0", Role: "all",
 		Queue:    Queue{Depth: map[string]int{"express": 2, "live": 128, "backfill": 0}, Parked: 1, OldestAgeSeconds: 93784},
 		Upstream: Upstream{Kind: "fhir", State: UpstreamDown, LastSuccess: since, Code: "connection_refused"},
-		Health:   []Condition{{Code: "disk_low", Severity: SeverityWarning, Since: since}}}
+		Health:   []Condition{{Code: "queue_disk_low", Severity: SeverityWarning, Since: since}, {Code: "driver_usb", Severity: SeverityError, Since: since}}}
 	d, url := deskServer(t, Config{Name: "reg-03", Status: func() Status { return status }})
 	idReader := drivers.Reader{Name: "usb-0400:c35a-2201", Driver: "serial", Kind: drivers.KindIDCard}
 	scanner := drivers.Reader{Name: "honeywell-1950g-17", Driver: "serial", Kind: drivers.KindScanner}
@@ -181,7 +183,7 @@ func TestPageInABrowser(t *testing.T) {
 	b.wantText(t, "#link", "已连接")
 	b.wantText(t, "#result", "请出示卡、证件或二维码")
 	b.wantText(t, "#readers", "IC 卡读卡器", "就绪", idReader.Name)
-	b.wantText(t, "#platform", "平台暂时连不上", "130 条等待发送", "最早的已等待 1 天 2 小时", "1 条被平台退回", "disk_low")
+	b.wantText(t, "#platform", "平台暂时连不上", "130 条等待发送", "最早的已等待 1 天 2 小时", "1 条被平台退回", "磁盘空间不足", "读卡器驱动 usb 不能工作")
 	b.picture(t, "idle-zh")
 
 	d.Publish(drivers.Event{Type: drivers.Presented, Reader: slot})
@@ -287,6 +289,61 @@ func TestTrainingInABrowser(t *testing.T) {
 	if said := b.said(); len(said) != 0 {
 		t.Errorf("console: %v", said)
 	}
+}
+
+// TestPersonDoesNotStay runs the page with its clock twenty times as fast: a
+// person goes after a minute at the latest, and a card that was only held on for
+// a moment is shown all the same.
+func TestPersonDoesNotStay(t *testing.T) {
+	d, url := deskServer(t, Config{})
+	b := newChromium(t, "zh-CN")
+	b.do(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+			Source: `const real = window.setTimeout; window.setTimeout = (f, ms) => real(f, ms / 20);`})
+		return err
+	}), chromedp.Navigate(url))
+	b.wantText(t, "#link", "已连接")
+	wantNobody := func() {
+		t.Helper()
+		text := evaluate[string](t, b, `document.documentElement.outerHTML`)
+		for _, marker := range []string{markerName, markerCard, "110105", "1949"} {
+			if strings.Contains(text, marker) {
+				t.Errorf("%q is still in the page", marker)
+			}
+		}
+	}
+
+	publishRead(d, aRead())
+	b.wantText(t, "#name", markerName)
+	b.wantText(t, "#result", "资料已从屏幕清除", "卡还在读卡器里")
+	wantNobody()
+	b.picture(t, "cleared-zh")
+	d.Publish(drivers.Event{Type: drivers.Removed, Reader: slot})
+	b.wantText(t, "#result", "卡已取走")
+
+	scan := aRead()
+	scanner := drivers.Reader{Name: "scan-1", Driver: "serial", Kind: drivers.KindScanner}
+	d.Publish(drivers.Event{Type: drivers.Completed, Time: scan.Time, Reader: scanner, Read: &scan})
+	b.wantText(t, "#name", markerName)
+	b.wantText(t, "#result", "资料已从屏幕清除")
+	if text := evaluate[string](t, b, `document.querySelector('#result').textContent`); strings.Contains(text, "卡还在") {
+		t.Errorf("a scanner holds no card: %s", text)
+	}
+	wantNobody()
+
+	tap := aRead()
+	d.Publish(drivers.Event{Type: drivers.Presented, Reader: slot})
+	publishRead(d, tap)
+	d.Publish(drivers.Event{Type: drivers.Removed, Reader: slot})
+	b.wantText(t, "#result", markerName, "资料即将从屏幕清除")
+	b.wantText(t, "#result", "请出示卡、证件或二维码")
+	wantNobody()
+
+	publishRead(d, aRead())
+	b.wantText(t, "#name", markerName)
+	d.Publish(drivers.Event{Type: drivers.Presented, Reader: scanner})
+	b.wantText(t, "#result", "正在读取") // the next card ends the one before
+	wantNobody()
 }
 
 // TestPageReconnects ends the service under the page and starts it again.

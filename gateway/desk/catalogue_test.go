@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -8,6 +9,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -89,6 +92,50 @@ func TestEveryCodeHasTexts(t *testing.T) {
 	}
 }
 
+// TestShippedTablesHaveTexts wants a name for every medium and a sentence for
+// every warning of the card profiles and code rules that ship. A site's own
+// tables need none: the page falls back to the code.
+func TestShippedTablesHaveTexts(t *testing.T) {
+	texts := embeddedTexts()["en"]
+	found := 0
+	for _, kind := range []struct {
+		prefix string
+		files  []string
+		code   *regexp.Regexp
+	}{
+		{"medium.", []string{"../../configs/cards/*.yaml", "../../configs/codes/*.yaml"}, regexp.MustCompile(`\bmedium: "?([a-z0-9-]+)`)},
+		{"warning.", []string{"../../configs/cards/*.yaml", "../../configs/codes/*.yaml"}, regexp.MustCompile(`\bwarn(?:ings)?: \[?(?:\{code: )?([a-z_]+)`)},
+		{"warning.", []string{"../../drivers/card/*.go", "../../drivers/code/*.go", "../../drivers/idcard/*.go"}, regexp.MustCompile(`\bwarn\("([a-z_]+)"|drivers\.Warning\{\{Code: "([a-z_]+)"`)},
+		{"condition.", []string{"../../sync/queue/health.go"}, regexp.MustCompile(`= "(queue_[a-z_]+)"`)},
+		{"condition.", []string{"../*.go"}, regexp.MustCompile(`(?:condition = |raise\()"([a-z_]+[a-z])"`)},
+	} {
+		for _, pattern := range kind.files {
+			names, err := filepath.Glob(pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range names {
+				if strings.HasSuffix(name, "_test.go") {
+					continue
+				}
+				data, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range kind.code.FindAllStringSubmatch(string(data), -1) {
+					found++
+					if key := kind.prefix + cmp.Or(m[1:]...); texts[key] == "" {
+						t.Errorf("%s: add %s to texts/zh-CN.json and texts/en.json", name, key)
+					}
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("nothing found to check")
+	}
+}
+
 // constants returns the values of a file's string constants of one type.
 func constants(t *testing.T, file, typeName string) []string {
 	t.Helper()
@@ -134,7 +181,7 @@ func TestEveryTextOfThePageIsThere(t *testing.T) {
 			}
 		}
 	}
-	built := []string{"page.link.up", "page.link.down", "page.unknown_card.say", "page.unknown_code.say", "page.payment_code.say", "page.refused.say", "page.no_person.say"}
+	built := []string{"page.link.up", "page.link.down", "page.unknown_card.say", "page.unknown_code.say", "page.payment_code.say", "page.refused.say", "page.no_person.say", "page.bank_card.say", "page.ambiguous.say", "page.needs_online.say"}
 	for k := range maps.Keys(texts) {
 		if strings.HasPrefix(k, "page.") && !used[k] && !slices.Contains(built, k) {
 			t.Errorf("nothing uses %s", k)

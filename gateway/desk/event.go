@@ -77,6 +77,9 @@ func newEvent(desk string, e drivers.Event) (Event, *drivers.Read) {
 		Driver:    e.Reader.Driver,
 		Simulated: e.Reader.Simulated,
 	}
+	if e.Reader.Name == e.Reader.Driver { // drivers call themselves so
+		event.Reader = ""
+	}
 	if event.Time.IsZero() {
 		event.Time = time.Now()
 	}

@@ -52,6 +52,7 @@ func (t *readerTable) apply(e Event, reader drivers.Reader) {
 	if t.states == nil {
 		t.states = make(map[readerKey]ReaderState)
 	}
+	reader.Name = e.Reader
 	state := ReaderState{Reader: reader, Since: e.Time}
 	switch e.Type {
 	case ReaderAttached, CodeRead, CardRemoved:

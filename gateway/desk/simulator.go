@@ -7,9 +7,9 @@ import (
 )
 
 // Simulator is a set of simulated readers and the cards to put into them, for
-// training and demo. All methods are safe for concurrent use and return at
-// once; what comes of it arrives as events, marked simulated. Errors are logged
-// and hold nothing of what was scanned.
+// training and demo. All methods are safe for concurrent use and return soon;
+// what comes of it arrives as events, marked simulated. Errors are logged and
+// hold nothing of what was scanned.
 type Simulator interface {
 	// Cards returns the simulated cards and codes in the order to show them.
 	Cards() []SimulatedCard

@@ -70,7 +70,7 @@ function two(n) {
 // clock shows the time of day of an RFC 3339 time, in the desk's time zone.
 export function clock(text) {
   const d = new Date(text);
-  return two(d.getHours()) + ':' + two(d.getMinutes()) + ':' + two(d.getSeconds());
+  return two(d.getHours()) + ':' + two(d.getMinutes());
 }
 
 // moment shows date and time of day.

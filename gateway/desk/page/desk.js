@@ -48,7 +48,7 @@ function showLink() {
 }
 
 function showReaders() {
-  paintReaders(element('readers'), known.readers);
+  paintReaders(element('readers'), known.readers, known.link !== 'down');
   const others = [];
   if (known.link === 'down') {
     others.push('page.link.down.say');
@@ -56,11 +56,11 @@ function showReaders() {
   if (known.gap) {
     others.push('page.gap');
   }
-  paintAlerts(element('alerts'), known.readers, others, language());
+  paintAlerts(element('alerts'), known.link === 'down' ? [] : known.readers, others, language());
 }
 
 function showStatus() {
-  paintPlatform(element('platform'), known.status);
+  paintPlatform(element('platform'), known.status, known.link !== 'down');
   const status = known.status || {};
   element('desk').textContent = status.desk ? t('page.desk') + ' ' + status.desk : '';
   element('foot').textContent = status.version ? t('page.version', { version: status.version }) : '';
@@ -149,6 +149,7 @@ function disconnected() {
   known.link = 'down';
   showLink();
   showReaders();
+  showStatus();
 }
 
 function happened(event) {

@@ -26,7 +26,7 @@ export function icon(name, className) {
   svg.setAttribute('aria-hidden', 'true');
   svg.setAttribute('focusable', 'false');
   const use = document.createElementNS(space, 'use');
-  use.setAttribute('href', 'page/icons.svg#' + name);
+  use.setAttribute('href', '#icon-' + name);
   svg.appendChild(use);
   return svg;
 }

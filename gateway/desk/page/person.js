@@ -1,7 +1,7 @@
 // The result area: one big picture of the last card or code.
 
 import { fill, icon, node } from './nodes.js';
-import { t, first } from './texts.js';
+import { first, language, t } from './texts.js';
 import { age, clock, fhirDate, past } from './dates.js';
 
 const ladder = ['uid-only', 'memory-read', 'chip-read', 'chip-authenticated', 'online-verified'];
@@ -37,30 +37,40 @@ function sign(name, look, title, ...sentences) {
   };
 }
 
+// verdicts are the warnings that say by themselves why there is no patient, the
+// strongest first, with the text that tells it.
+const verdicts = [
+  ['payment_code', 'page.payment_code'],
+  ['bank_card', 'page.bank_card'],
+  ['card_refused', 'page.refused'],
+  ['ambiguous', 'page.ambiguous'],
+  ['needs_online', 'page.needs_online'],
+  ['card_unknown', 'page.unknown_card'],
+  ['code_unknown', 'page.unknown_code'],
+];
+
 // nobody is a read without a patient: an unknown or a wrong card or code.
 function nobody(picture) {
   const read = picture.read;
-  const codes = (read.warnings || []).map((w) => w.code);
+  const list = read.warnings || [];
+  const verdict = verdicts.filter((v) => list.some((w) => w.code === v[0]))[0];
   let what = 'page.no_person';
-  if (codes.indexOf('payment_code') >= 0) {
-    what = 'page.payment_code';
-  } else if (codes.indexOf('card_refused') >= 0) {
-    what = 'page.refused';
+  if (verdict) {
+    what = verdict[1];
   } else if (read.medium === 'unknown') {
     what = picture.scanned ? 'page.unknown_code' : 'page.unknown_card';
   }
-  const told = ['payment_code', 'card_refused', 'card_unknown', 'code_unknown'];
-  const painted = sign(what === 'page.payment_code' || what === 'page.refused' ? 'stop' : 'unknown', 'care', what, what + '.say');
-  const rest = (read.warnings || []).filter((w) => told.indexOf(w.code) < 0);
+  const stop = ['page.payment_code', 'page.bank_card', 'page.refused'].indexOf(what) >= 0;
+  const painted = sign(stop ? 'stop' : 'unknown', 'care', what, what + '.say');
   painted.nodes.unshift(simulated(read));
-  painted.nodes.push(warnings(rest, false));
+  painted.nodes.push(warnings(list.filter((w) => !verdict || w.code !== verdict[0]), false));
   const atr = (read.extras || {}).atr;
   if (read.medium === 'unknown' && typeof atr === 'string') {
     painted.nodes.push(node('p', { class: 'for-it' }, t('page.unknown_card.it')));
     painted.nodes.push(node('code', { class: 'atr', id: 'atr' }, atr.replace(/(..)(?!$)/g, '$1 ')));
   }
   if (picture.removed) {
-    painted.nodes.push(node('p', { class: 'removed' }, t('page.removed')));
+    painted.nodes.push(node('p', { class: 'removed' }, icon('removed'), t('page.removed')));
   }
   return painted;
 }
@@ -74,10 +84,11 @@ function person(picture) {
   const birth = fhirDate(patient.birthDate) || t('page.no_birth');
   const medium = mediumOf(read.medium);
   const assurance = first(['assurance.' + read.assurance]) || read.assurance;
+  const notes = warnings(read.warnings || [], read.partial);
   const say = (read.simulated ? t('page.announce.simulated') + ' ' : '') +
     t('page.announce', { name: name.main, sex: sex, birth: birth, medium: medium, assurance: assurance });
   return {
-    look: 'person' + (picture.removed ? ' leaving' : ''),
+    look: 'person' + (picture.removed ? ' leaving' : '') + (notes || read.assurance === 'uid-only' ? ' heed' : ''),
     say: picture.removed ? t('page.removed') : say,
     nodes: [
       simulated(read),
@@ -88,10 +99,10 @@ function person(picture) {
       node('h2', { class: 'name', id: 'name', translate: 'no' }, name.main),
       name.others && node('p', { class: 'other-names', translate: 'no' }, name.others),
       vitals(sex, birth, age(patient.birthDate, new Date())),
-      numbers(patient.identifier || []),
+      notes,
+      numbers(patient.identifier || [], read.medium),
       coverages(read.coverage || []),
       badge(read.assurance, assurance),
-      warnings(read.warnings || [], read.partial),
     ],
   };
 }
@@ -130,23 +141,25 @@ function vitals(sex, birth, years) {
     item('page.sex', sex, 'sex'), item('page.birth', birth, 'birth'), item('page.age', years, 'age'));
 }
 
-function numbers(identifiers) {
+function numbers(identifiers, medium) {
   if (identifiers.length === 0) {
     return null;
   }
   return node('dl', { class: 'numbers', 'aria-label': t('page.identifiers') }, ...identifiers.map((id) =>
-    node('div', null, node('dt', null, labelOf(id)), node('dd', { class: 'digits', translate: 'no' }, spaced(id.value || '')))));
+    node('div', null, node('dt', null, labelOf(id, medium)), node('dd', { class: 'digits', translate: 'no' }, spaced(id.value || '')))));
 }
 
-// labelOf names an identifier: by its type code in the page's language, else in
-// the words of the card's profile.
-function labelOf(id) {
+// labelOf names an identifier: as this medium calls it, as the card's profile
+// calls it in Chinese, by its type code, or in whatever words there are.
+function labelOf(id, medium) {
   const type = id.type || {};
-  const codes = (type.coding || []).map((c) => 'identifier.' + c.code);
-  if (/^\d{17}[\dX]$/.test(id.value || '') && codes.length === 0) {
-    codes.push('identifier.resident');
+  const codes = (type.coding || []).map((c) => c.code);
+  if (codes.length === 0 && /^\d{17}[\dX]$/.test(id.value || '')) {
+    codes.push('resident');
   }
-  return first(codes) || type.text || t('identifier.other');
+  return first(codes.map((c) => 'identifier.' + medium + '.' + c)) ||
+    (language() === 'zh-CN' && type.text) ||
+    first(codes.map((c) => 'identifier.' + c)) || type.text || t('identifier.other');
 }
 
 // spaced groups a resident id as people read it: region, birth date, the rest.

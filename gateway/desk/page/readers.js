@@ -3,19 +3,23 @@
 import { fill, icon, node } from './nodes.js';
 import { t, first } from './texts.js';
 
-// paintReaders lists the readers with their state in words.
-export function paintReaders(list, readers) {
+// paintReaders lists the readers with their state in words; without a
+// connection the state is unknown.
+export function paintReaders(list, readers, connected) {
   const named = readers.filter((r) => r.name);
   if (named.length === 0) {
     fill(list, node('li', { class: 'none' }, t('page.no_readers')));
     return;
   }
-  fill(list, ...named.map((r) => node('li', { class: 'reader', 'data-state': r.state, 'data-reader': r.name },
+  fill(list, ...named.map((r) => row(r, connected ? r.state : 'unknown')));
+}
+
+function row(r, state) {
+  return node('li', { class: 'reader', 'data-state': state, 'data-reader': r.name },
     node('span', { class: 'dot', 'aria-hidden': 'true' }),
-    node('span', { class: 'kind' }, first(['kind.' + r.kind, 'kind.other']),
-      r.simulated && node('span', { class: 'tag' }, t('page.simulated.short'))),
-    node('span', { class: 'state' }, t('state.' + r.state)),
-    node('span', { class: 'id' }, r.name))));
+    node('span', { class: 'kind' }, first(['kind.' + r.kind, 'kind.other'])),
+    node('span', { class: 'state' }, t('state.' + state)),
+    node('span', { class: 'id' }, r.simulated && node('span', { class: 'tag' }, t('page.simulated.short')), r.name));
 }
 
 // paintAlerts shows every fault as a sentence and what to do. An alert that is

@@ -1,0 +1,141 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"cardferry/sync/queue"
+)
+
+// Queue is the queue as an operator sees it: through the running daemon, or
+// directly when none runs.
+type Queue interface {
+	Stat(ctx context.Context) (Stat, error)
+	Items(ctx context.Context, after uint64, limit int) ([]Item, error)
+	Parked(ctx context.Context) ([]Item, error)
+	Show(ctx context.Context, seq uint64) (Item, error)
+	Retry(ctx context.Context, seq uint64) error
+	Drop(ctx context.Context, seq uint64, reason string) error
+	Close() error
+}
+
+// Open asks the daemon at addr with the token in tokenFile; when nothing listens
+// there it opens the store with open.
+func Open(ctx context.Context, addr, tokenFile string, open func() (*queue.Store, error)) (Queue, error) {
+	if addr != "" {
+		c := &client{base: "http://" + addr, http: &http.Client{Timeout: 30 * time.Second}}
+		token, err := os.ReadFile(tokenFile)
+		if err == nil {
+			c.token = strings.TrimSpace(string(token))
+		}
+		var st Stat
+		switch callErr := c.call(ctx, http.MethodGet, pathStat, nil, &st); {
+		case callErr == nil:
+			return c, nil
+		case errors.Is(callErr, syscall.ECONNREFUSED): // no daemon
+		case err != nil:
+			return nil, fmt.Errorf("the daemon runs, but its token cannot be read (run as its user or root): %w", err)
+		default:
+			return nil, callErr
+		}
+	}
+	store, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return direct{operations{store}}, nil
+}
+
+// direct is the queue opened by this process.
+type direct struct{ o operations }
+
+func (d direct) Stat(context.Context) (Stat, error) { return d.o.stat(), nil }
+func (d direct) Items(_ context.Context, after uint64, limit int) ([]Item, error) {
+	return d.o.list(after, limit)
+}
+func (d direct) Parked(context.Context) ([]Item, error)           { return d.o.parked() }
+func (d direct) Show(_ context.Context, seq uint64) (Item, error) { return d.o.show(seq) }
+func (d direct) Retry(_ context.Context, seq uint64) error        { return d.o.store.Retry(seq) }
+func (d direct) Drop(_ context.Context, seq uint64, reason string) error {
+	return d.o.store.Drop(seq, reason)
+}
+func (d direct) Close() error { return d.o.store.Close() }
+
+// client is the queue behind a running daemon.
+type client struct {
+	base, token string
+	http        *http.Client
+}
+
+func (c *client) Stat(ctx context.Context) (s Stat, err error) {
+	return s, c.call(ctx, http.MethodGet, pathStat, nil, &s)
+}
+
+func (c *client) Items(ctx context.Context, after uint64, limit int) (items []Item, err error) {
+	return items, c.call(ctx, http.MethodGet, fmt.Sprintf("%s?after=%d&limit=%d", pathItems, after, limit), nil, &items)
+}
+
+func (c *client) Parked(ctx context.Context) (items []Item, err error) {
+	return items, c.call(ctx, http.MethodGet, pathParked, nil, &items)
+}
+
+func (c *client) Show(ctx context.Context, seq uint64) (it Item, err error) {
+	return it, c.call(ctx, http.MethodGet, fmt.Sprintf("%s/%d", pathItems, seq), nil, &it)
+}
+
+func (c *client) Retry(ctx context.Context, seq uint64) error {
+	return c.call(ctx, http.MethodPost, fmt.Sprintf("%s/%d/retry", pathParked, seq), nil, nil)
+}
+
+func (c *client) Drop(ctx context.Context, seq uint64, reason string) error {
+	return c.call(ctx, http.MethodPost, fmt.Sprintf("%s/%d/drop", pathParked, seq), map[string]string{"reason": reason}, nil)
+}
+
+func (c *client) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
+func (c *client) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the daemon: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err != nil {
+		return fmt.Errorf("ask the daemon: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the daemon says: %s", strings.TrimSpace(string(b)))
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(b, out); err != nil {
+		return fmt.Errorf("the daemon's answer is not understood: %w", err)
+	}
+	return nil
+}
