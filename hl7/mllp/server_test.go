@@ -1,0 +1,479 @@
+package mllp
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"cardferry/hl7"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// adt is a small message with the control id given.
+func adt(id string) string {
+	return "MSH|^~\\&|HIS|H|GW|R|20260102030405+0800||ADT^A01^ADT_A01|" + id + "|P|2.5.1\rEVN|A01\rPID|1||7||DOE^JOHN\r"
+}
+
+// accept is a handler as the gateway has one, without the store: unreadable
+// messages get a NAK, acknowledgements nothing, the rest AA.
+func accept(_ context.Context, msg []byte, _ Peer) Reply {
+	m, err := hl7.Parse(msg, hl7.Options{})
+	if err != nil {
+		return Reply{ACK: hl7.NAK(msg, err, hl7.AckInfo{Now: time.Now()})}
+	}
+	if m.IsAck() {
+		return Reply{}
+	}
+	return Reply{ACK: hl7.ACK(msg, hl7.AckInfo{Code: hl7.AA, Now: time.Now()})}
+}
+
+// ends collects why connections ended.
+type ends chan Cause
+
+func (e ends) record(_ Peer, c Cause) { e <- c }
+
+// serve starts s on loopback and stops it at the end of the test.
+func serve(t testing.TB, s *Server) (addr string, e ends) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e = make(ends, 1000)
+	s.OnEnd = e.record
+	if s.Handler == nil {
+		s.Handler = accept
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return ln.Addr().String(), e
+}
+
+// sender is a test's side of a connection.
+type sender struct {
+	t    testing.TB
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func dial(t testing.TB, addr string) *sender {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return &sender{t, conn, bufio.NewReader(conn)}
+}
+
+func (s *sender) write(b string) {
+	s.t.Helper()
+	if _, err := io.WriteString(s.conn, b); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ack reads one canonical frame and returns MSA-1 and MSA-2.
+func (s *sender) ack() (code, id string) {
+	s.t.Helper()
+	frame, err := s.r.ReadString(endBlock)
+	if err != nil {
+		s.t.Fatalf("reading an acknowledgement: %v (have %q)", err, frame)
+	}
+	if cr, err := s.r.ReadByte(); err != nil || cr != endData {
+		s.t.Fatalf("frame does not end with CR: %q %v", cr, err)
+	}
+	if frame[0] != startBlock || !strings.HasSuffix(frame, "\r\x1c") {
+		s.t.Fatalf("not a canonical frame: %q", frame)
+	}
+	m, err := hl7.Parse([]byte(frame[1:len(frame)-1]), hl7.Options{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	msa, _ := m.Segment("MSA", 1)
+	return msa.Field(1).Text(), string(msa.Field(2).Raw())
+}
+
+func (s *sender) wantAck(code, id string) {
+	s.t.Helper()
+	if c, i := s.ack(); c != code || i != id {
+		s.t.Fatalf("acknowledgement %s %q, want %s %q", c, i, code, id)
+	}
+}
+
+// wantEnd waits for the server to close without another byte.
+func (s *sender) wantEnd() {
+	s.t.Helper()
+	if b, err := io.ReadAll(s.r); len(b) > 0 || err != nil && !isReset(err) {
+		s.t.Fatalf("got %d bytes and %v, want the end", len(b), err)
+	}
+}
+
+func isReset(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && !op.Timeout()
+}
+
+func (e ends) want(t testing.TB, cause Cause) {
+	t.Helper()
+	if got := <-e; got != cause {
+		t.Fatalf("connection ended with %s, want %s", got, cause)
+	}
+}
+
+func TestManyFramesInOnePacketAreAnsweredInOrder(t *testing.T) {
+	addr, _ := serve(t, &Server{})
+	for _, n := range []int{1, 2, 10, 1000} {
+		s := dial(t, addr)
+		var stream []byte
+		for i := range n {
+			stream = AppendFrame(stream, []byte(adt(fmt.Sprint(i))))
+		}
+		go func() { _, _ = s.conn.Write(stream) }() // more than both socket buffers hold
+		for i := range n {
+			s.wantAck("AA", fmt.Sprint(i))
+		}
+	}
+}
+
+func TestOneBytePerPacket(t *testing.T) {
+	addr, _ := serve(t, &Server{})
+	s := dial(t, addr)
+	for _, b := range AppendFrame(nil, []byte(adt("slow"))) {
+		s.write(string([]byte{b}))
+	}
+	s.wantAck("AA", "slow")
+}
+
+func TestOneAndAHalfFrames(t *testing.T) {
+	addr, _ := serve(t, &Server{})
+	s := dial(t, addr)
+	second := string(AppendFrame(nil, []byte(adt("2"))))
+	s.write(string(AppendFrame(nil, []byte(adt("1")))) + second[:40])
+	s.wantAck("AA", "1")
+	s.write(second[40:])
+	s.wantAck("AA", "2")
+	s.write(string(AppendFrame(nil, []byte(adt("3")))))
+	s.wantAck("AA", "3")
+}
+
+func TestEndBlockWithoutCRIsAnsweredAtOnce(t *testing.T) {
+	addr, e := serve(t, &Server{})
+	s := dial(t, addr)
+	s.write("\x0b" + adt("1") + "\x1c")
+	s.wantAck("AA", "1") // the sender waits for this before it sends anything
+	s.write("\r")        // late, and not garbage
+	s.write("\r\n\x00 \x0b" + adt("2") + "\x1c\r")
+	s.wantAck("AA", "2")
+	if err := s.conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e.want(t, PeerClosed)
+}
+
+func TestAFragmentIsNeverAnswered(t *testing.T) {
+	var mu sync.Mutex
+	var fragments []string
+	addr, e := serve(t, &Server{OnFragment: func(_ Peer, b []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		fragments = append(fragments, string(b))
+	}})
+	s := dial(t, addr)
+	s.write("\x0b" + adt("1")[:50] + "\x0b" + adt("2") + "\x1c\r")
+	s.wantAck("AA", "2")
+	s.write("\x0b" + adt("3"))
+	if err := s.conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	s.wantEnd()
+	e.want(t, PeerClosedMidFrame)
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(fragments, []string{adt("1")[:50], adt("3")}) {
+		t.Errorf("fragments %q", fragments)
+	}
+}
+
+func TestUnreadableMessagesGetANAKAndTheConnectionLives(t *testing.T) {
+	addr, _ := serve(t, &Server{})
+	s := dial(t, addr)
+	for _, bad := range []string{"HELLO WORLD", "", `MSH|^^\&|A`, "PID|1||7", "MSH|"} {
+		s.write(string(AppendFrame(nil, []byte(bad))))
+		s.wantAck("AR", "")
+	}
+	s.write(string(AppendFrame(nil, []byte(adt("1")))))
+	s.wantAck("AA", "1")
+}
+
+func TestAnAcknowledgementIsNotAcknowledged(t *testing.T) {
+	srv := &Server{}
+	addr, _ := serve(t, srv)
+	s := dial(t, addr)
+	s.write(string(AppendFrame(nil, hl7.ACK([]byte(adt("0")), hl7.AckInfo{Code: hl7.AA, Now: time.Now()}))))
+	s.write(string(AppendFrame(nil, []byte(adt("1")))))
+	s.wantAck("AA", "1")
+	if st := srv.Stats(); st.Silent != 1 || st.Messages != 2 || st.Answers[hl7.AA] != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestStrangersAreNamed(t *testing.T) {
+	tests := []struct {
+		name, bytes string
+		cause       Cause
+	}{
+		{"HTTP", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", HTTPRequest},
+		{"TLS hello", "\x16\x03\x01\x00\xa5\x01\x00", TLSOnPlainPort},
+		{"unframed HL7", adt("1"), Unframed},
+		{"noise", strings.Repeat("noise", 2000), Garbage},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := &Server{}
+			addr, e := serve(t, srv)
+			s := dial(t, addr)
+			s.write(tt.bytes)
+			s.wantEnd()
+			e.want(t, tt.cause)
+			if st := srv.Stats(); st.Ended[tt.cause] != 1 || st.Messages != 0 {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
+func TestTooLargeIsRefusedWithANAK(t *testing.T) {
+	const limit = 100_000
+	srv := &Server{MaxMessage: limit}
+	addr, e := serve(t, srv)
+
+	s := dial(t, addr)
+	s.write(string(AppendFrame(nil, []byte(adt("ok")+strings.Repeat("x", limit-len(adt("ok")))))))
+	s.wantAck("AA", "ok")
+	go func() { _, _ = s.conn.Write([]byte("\x0b" + adt("big") + strings.Repeat("x", 4*limit))) }() // never ends the frame
+	s.wantAck("AR", "big")
+	s.wantEnd()
+	_ = s.conn.Close()
+	e.want(t, TooLarge)
+
+	s = dial(t, addr) // no header, no answer
+	go func() { _, _ = s.conn.Write([]byte("\x0b" + strings.Repeat("x", 2*limit))) }()
+	s.wantEnd()
+	e.want(t, TooLarge)
+}
+
+func TestConnectionLimitAndAllowList(t *testing.T) {
+	srv := &Server{MaxConns: 1}
+	addr, e := serve(t, srv)
+	first := dial(t, addr)
+	first.write(string(AppendFrame(nil, []byte(adt("1")))))
+	first.wantAck("AA", "1")
+	dial(t, addr).wantEnd()
+	e.want(t, TooManyConnections)
+	first.write(string(AppendFrame(nil, []byte(adt("2")))))
+	first.wantAck("AA", "2")
+
+	addr, e = serve(t, &Server{Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
+	dial(t, addr).wantEnd()
+	e.want(t, NotAllowed)
+	addr, _ = serve(t, &Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	ok := dial(t, addr)
+	ok.write(string(AppendFrame(nil, []byte(adt("3")))))
+	ok.wantAck("AA", "3")
+}
+
+func TestConnectionsDoNotMix(t *testing.T) {
+	addr, _ := serve(t, &Server{})
+	a, b := dial(t, addr), dial(t, addr)
+	fa, fb := AppendFrame(nil, []byte(adt("A"))), AppendFrame(nil, []byte(adt("B")))
+	for i := range max(len(fa), len(fb)) {
+		if i < len(fa) {
+			a.write(string(fa[i : i+1]))
+		}
+		if i < len(fb) {
+			b.write(string(fb[i : i+1]))
+		}
+	}
+	b.wantAck("AA", "B")
+	a.wantAck("AA", "A")
+}
+
+func TestHandlerDecides(t *testing.T) {
+	replies := map[string]Reply{
+		"close":  {ACK: hl7.ACK([]byte(adt("close")), hl7.AckInfo{Code: hl7.AE, Now: time.Now()}), Then: Close},
+		"silent": {Then: Close},
+	}
+	addr, e := serve(t, &Server{Handler: func(_ context.Context, msg []byte, p Peer) Reply {
+		m, err := hl7.Parse(msg, hl7.Options{})
+		if err != nil || p.Conn == 0 || !p.Addr.Addr().IsLoopback() {
+			return Reply{}
+		}
+		if string(m.ControlID()) == "panic" {
+			panic("as a defect would")
+		}
+		return replies[string(m.ControlID())]
+	}})
+	s := dial(t, addr)
+	s.write(string(AppendFrame(nil, []byte(adt("close")))))
+	s.wantAck("AE", "close")
+	s.wantEnd()
+	e.want(t, HandlerClosed)
+	s = dial(t, addr)
+	s.write(string(AppendFrame(nil, []byte(adt("silent")))))
+	s.wantEnd()
+	e.want(t, HandlerClosed)
+	s = dial(t, addr)
+	s.write(string(AppendFrame(nil, []byte(adt("panic")))))
+	s.wantEnd()
+	e.want(t, HandlerPanicked)
+}
+
+func TestDrainLetsTheHandlerFinishAndAnswer(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered, release := make(chan struct{}), make(chan struct{})
+	srv := &Server{Handler: func(ctx context.Context, msg []byte, p Peer) Reply {
+		close(entered)
+		<-release
+		if ctx.Err() != nil {
+			return Reply{}
+		}
+		return accept(ctx, msg, p)
+	}}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(ctx, ln) }()
+	s := dial(t, ln.Addr().String())
+	idle := dial(t, ln.Addr().String())
+	s.write(string(AppendFrame(nil, []byte(adt("1")))) + string(AppendFrame(nil, []byte(adt("2")))))
+	<-entered
+	cancel()
+	idle.wantEnd()
+	close(release)
+	s.wantAck("AA", "1")
+	s.wantEnd() // the second was not taken in; its sender repeats it
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if st := srv.Stats(); st.Open != 0 || st.Ended[Draining] != 2 || st.Messages != 1 {
+		t.Errorf("%+v", st)
+	}
+	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
+		t.Error("still listening")
+	}
+}
+
+func TestServeNeedsAHandlerAndAListener(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&Server{}).Serve(t.Context(), ln); !errors.Is(err, ErrNoHandler) {
+		t.Errorf("without a handler: %v", err)
+	}
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&Server{Handler: accept}).Serve(t.Context(), ln); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed listener: %v", err)
+	}
+}
+
+func TestStatsHoldNoContent(t *testing.T) {
+	srv := &Server{}
+	addr, _ := serve(t, srv)
+	s := dial(t, addr)
+	s.write("xx\x0b" + adt("CANARY") + "\x1c\r\n\x0b" + adt("CANARY2") + "\x1c\r")
+	s.wantAck("AA", "CANARY")
+	s.wantAck("AA", "CANARY2")
+	out := fmt.Sprintf("%+v", srv.Stats())
+	if strings.Contains(out, "CANARY") || strings.Contains(out, "DOE") {
+		t.Error(out)
+	}
+	st := srv.Stats()
+	if st.Messages != 2 || st.Bytes != uint64(len(adt("CANARY"))+len(adt("CANARY2"))) || st.Open != 1 || st.Accepted != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestAcknowledgementIsOneWrite(t *testing.T) {
+	server, client := net.Pipe()
+	ln := &pipeListener{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
+	counted := &countingConn{Conn: server}
+	ln.conns <- counted
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- (&Server{Handler: accept}).Serve(ctx, ln) }()
+	s := &sender{t, client, bufio.NewReader(client)}
+	s.write(string(AppendFrame(nil, []byte(adt("1")))))
+	s.wantAck("AA", "1")
+	_ = client.Close()
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasSuffix(counted.last, []byte("\r\x1c\r")) || counted.writes != 1 {
+		t.Errorf("%d writes, the last %q", counted.writes, counted.last)
+	}
+}
+
+type countingConn struct {
+	net.Conn
+	writes int
+	last   []byte
+}
+
+func (c *countingConn) Write(b []byte) (int, error) {
+	c.writes++
+	c.last = bytes.Clone(b)
+	return c.Conn.Write(b)
+}
+
+// pipeListener hands out connections made by a test.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
