@@ -25,8 +25,7 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 		defer close(ended)
 		watch(ctx, snapshots)
 	}()
-	a := &attendance{d: d, emit: emit, names: newNamer(),
-		readers: map[string]*reader{}, gone: map[string]<-chan struct{}{}}
+	a := newAttendance(d, emit)
 	for {
 		select {
 		case <-ctx.Done():
@@ -60,9 +59,14 @@ type attendance struct {
 	emit    func(drivers.Event)
 	names   *namer
 	readers map[string]*reader         // by PC/SC name
-	gone    map[string]<-chan struct{} // ends of readers that left, by PC/SC name
+	gone    map[string]<-chan struct{} // last words of readers that left, by stable name
 	leaving sync.WaitGroup             // all readers' goroutines
 	outage  outage
+}
+
+func newAttendance(d *Driver, emit func(drivers.Event)) *attendance {
+	return &attendance{d: d, emit: emit, names: newNamer(),
+		readers: map[string]*reader{}, gone: map[string]<-chan struct{}{}}
 }
 
 // seen starts and ends readers so that they are those of the list, and hands
@@ -122,8 +126,8 @@ func (a *attendance) attach(ctx context.Context, pcscName string) *reader {
 		states: make(chan state, 1), detach: detach, done: make(chan struct{}),
 	}
 	r.log = a.d.log.With("reader", r.ident.Name)
-	previous := a.gone[pcscName]
-	delete(a.gone, pcscName)
+	previous := a.gone[r.ident.Name]
+	delete(a.gone, r.ident.Name)
 	a.readers[pcscName] = r
 	a.leaving.Go(func() { r.run(readerCtx, previous) })
 	return r
@@ -136,5 +140,5 @@ func (a *attendance) detach(pcscName string) {
 	delete(a.readers, pcscName)
 	a.names.detach(pcscName)
 	r.detach()
-	a.gone[pcscName] = r.done
+	a.gone[r.ident.Name] = r.done
 }
