@@ -359,8 +359,10 @@ func TestDrainLetsTheHandlerFinishAndAnswer(t *testing.T) {
 	}
 	entered, release := make(chan struct{}), make(chan struct{})
 	srv := &Server{Handler: func(ctx context.Context, msg []byte, p Peer) Reply {
-		close(entered)
-		<-release
+		if p.Conn == 2 {
+			close(entered)
+			<-release
+		}
 		if ctx.Err() != nil {
 			return Reply{}
 		}
@@ -369,8 +371,10 @@ func TestDrainLetsTheHandlerFinishAndAnswer(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(ctx, ln) }()
-	s := dial(t, ln.Addr().String())
 	idle := dial(t, ln.Addr().String())
+	idle.write(string(AppendFrame(nil, []byte(adt("0")))))
+	idle.wantAck("AA", "0")
+	s := dial(t, ln.Addr().String())
 	s.write(string(AppendFrame(nil, []byte(adt("1")))) + string(AppendFrame(nil, []byte(adt("2")))))
 	<-entered
 	cancel()
@@ -381,7 +385,7 @@ func TestDrainLetsTheHandlerFinishAndAnswer(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if st := srv.Stats(); st.Open != 0 || st.Ended[Draining] != 2 || st.Messages != 1 {
+	if st := srv.Stats(); st.Open != 0 || st.Ended[Draining] != 2 || st.Messages != 2 {
 		t.Errorf("%+v", st)
 	}
 	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
