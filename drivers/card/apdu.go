@@ -77,10 +77,10 @@ func parseCommand(b []byte) (command, error) {
 		c.data = rest[1 : 1+lc]
 		c.ne = shortLength(rest[1+lc])
 	default:
-		return command{}, fmt.Errorf("Lc says %d data bytes, %d follow", lc, len(rest)-1)
+		return command{}, fmt.Errorf("length Lc says %d data bytes, %d follow", lc, len(rest)-1)
 	}
 	if lc == 0 {
-		return command{}, errors.New("Lc is 0; leave it out")
+		return command{}, errors.New("length Lc is 0; leave it out")
 	}
 	return c, nil
 }

@@ -73,6 +73,8 @@ func TestTransport(t *testing.T) {
 		{"GET RESPONSE with another P2", T0, func(s *session) { s.getP2 = 1 }, sel, [][2]string{{"00A4040002A001", "6101"}, {"00C0000101", "AA9000"}}, "AA", 0x9000, nil},
 		{"GET RESPONSE after a proprietary class is interindustry", T0, func(s *session) { s.allow = []classInstruction{0x80B0} },
 			command{cla: 0x80, ins: 0xB0, p2: 4, data: []byte{0, 13}}, [][2]string{{"80B0000402000D", "6101"}, {"00C0000001", "AA9000"}}, "AA", 0x9000, nil},
+		{"a selection stands, even if its answer is not handed over", T0, nil, command{ins: 0xA4, data: []byte{0xEF, 5}}, [][2]string{{"00A4000002EF05", "6110"}, {"00C0000010", "6A82"}}, "", 0x9000, nil},
+		{"unless the answer was wanted", T0, nil, sel, [][2]string{{"00A4040002A001", "6110"}, {"00C0000010", "6A82"}}, "", 0x6A82, nil},
 		{"61xx left alone", T0, func(s *session) { s.getResp = false }, sel, [][2]string{{"00A4040002A001", "6105"}}, "", 0x6105, nil},
 		{"6Cxx repeats with the right length", T0, nil, read, [][2]string{{"00B0000010", "6C02"}, {"00B0000002", "AABB9000"}}, "AABB", 0x9000, nil},
 		{"6Cxx repeats once", T0, nil, read, [][2]string{{"00B0000010", "6C02"}, {"00B0000002", "6C03"}}, "", 0x6C03, nil},

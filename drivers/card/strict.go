@@ -102,7 +102,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value) {
 	case reflect.Int:
 		v.SetInt(int64(d.integer(n)))
 	default:
-		panic("strict: no decoder for " + v.Type().String()) // a programming error, found by any test
+		d.fail(n, "no decoder for %s", v.Type()) // a mistake in this package, found by any test
 	}
 }
 
