@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"bytes"
 	"crypto/sha1" //nolint:gosec // Attachment.hash is SHA-1 by definition
 	"encoding/base64"
 	"strconv"
@@ -66,7 +67,7 @@ func (r *run) sound(b *built) bool {
 	if !prune(b.node) {
 		return false
 	}
-	found, ok := resource.Repair(b.node)
+	found, ok := r.repair.Repair(b.node)
 	for _, p := range found {
 		r.issue(Issue{Code: CodeInvalid, Severity: "warning", Position: cursor{seg: b.seg}.position(), Expression: p.Path,
 			Detail: p.Code + ": " + p.Text})
@@ -147,7 +148,7 @@ func (r *run) record(event string) {
 	entity := prov.Add(&r.arena, prov.Type().MustElement("entity"))
 	entity.Set(&r.arena, "role", "source")
 	entity.Set(&r.arena, "what.reference", "urn:uuid:"+doc.id)
-	if found, _ := resource.Repair(prov); len(found) > 0 {
+	if found, _ := r.repair.Repair(prov); len(found) > 0 {
 		r.issues = append(r.issues, problems(found)...)
 	}
 }
@@ -249,9 +250,6 @@ func (r *run) bundle() []byte {
 		entry.Set(&r.arena, "request.method", "PUT")
 		entry.Set(&r.arena, "request.url", b.node.Type().Name+"/"+b.id)
 	}
-	size := 4096
-	if r.msg != nil {
-		size += 2*len(r.msg.Bytes()) + 512*len(r.built)
-	}
-	return n.AppendJSON(make([]byte, 0, size))
+	r.buf = n.AppendJSON(r.buf[:0])
+	return bytes.Clone(r.buf)
 }

@@ -30,7 +30,9 @@ func (t *Translator) PatientBundle(p *r4.Patient, coverage []r4.Coverage, c Card
 	if p == nil {
 		return nil, errors.New("patient bundle: the read has no patient")
 	}
-	r := run{t: t, key: key, zone: t.config.Zone, root: &group{}, budget: maxRows}
+	mem := t.borrow()
+	defer t.giveBack(mem)
+	r := run{t: t, key: key, scratch: mem, zone: t.config.Zone, root: &group{}, budget: maxRows}
 	patient, err := r.adopt("Patient", p)
 	if err != nil {
 		return nil, err
@@ -44,7 +46,7 @@ func (t *Translator) PatientBundle(p *r4.Patient, coverage []r4.Coverage, c Card
 			b.node.Remove(old)
 		}
 		ref := b.node.Add(&r.arena, b.node.Type().MustElement("beneficiary"))
-		r.refs = append(r.refs, reference{node: ref, holder: b, to: patient})
+		r.refer(ref, b, patient)
 	}
 	r.settle()
 	if !patient.live() {
@@ -79,7 +81,7 @@ func (r *run) adopt(label string, v any) (*built, error) {
 	}
 	made := &built{label: label, node: n, grp: r.root, seg: &noSegment}
 	r.built = append(r.built, made)
-	r.root.resources = append(r.root.resources, made)
+	r.root.add(made)
 	return made, nil
 }
 

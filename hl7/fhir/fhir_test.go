@@ -1,16 +1,20 @@
 package fhir
 
 import (
+	"io/fs"
 	"os"
 	"testing"
+	"testing/fstest"
 
 	"cardferry/hl7"
 )
 
+func shippedFS() fs.FS { return os.DirFS("../../configs/v2fhir") }
+
 // shipped loads the tables in the tree.
 func shipped(t testing.TB) *Tables {
 	t.Helper()
-	tables, err := LoadTables(os.DirFS("../../configs/v2fhir"))
+	tables, err := LoadTables(shippedFS())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,6 +24,24 @@ func shipped(t testing.TB) *Tables {
 func translator(t testing.TB) *Translator {
 	t.Helper()
 	tr, err := NewTranslator(shipped(t), CaseConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// withSite puts site tables, by file name, over the shipped ones.
+func withSite(t testing.TB, files map[string]string) *Translator {
+	t.Helper()
+	site := fstest.MapFS{}
+	for name, text := range files {
+		site[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	tables, err := LoadTables(shippedFS(), site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := NewTranslator(tables, CaseConfig())
 	if err != nil {
 		t.Fatal(err)
 	}

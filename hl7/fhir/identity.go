@@ -224,11 +224,8 @@ func (r *run) part(b *built, p *keyPart) string {
 			return r.name(to)
 		}
 	case partReference:
-		ref := b.node.Child(p.name)
-		for i := range r.refs {
-			if ref != nil && r.refs[i].node == ref {
-				return r.name(r.refs[i].to)
-			}
+		if ref := b.node.Child(p.name); ref != nil && ref.Mark() > 0 {
+			return r.name(r.refs[ref.Mark()-1].to)
 		}
 	case partValue:
 		sc := scope{run: r, grp: b.grp, seg: b.seg}

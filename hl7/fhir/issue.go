@@ -83,14 +83,14 @@ const issueSystem = "urn:cardferry:issue"
 func (r *run) outcome(mapped, unmapped int) {
 	node := r.add("OperationOutcome").node
 	summary := "values mapped: " + strconv.Itoa(mapped) + ", in the raw message only: " + strconv.Itoa(unmapped)
-	r.outcomeIssue(node, &Issue{Code: CodeSummary, Severity: "information", Detail: summary}, 0)
+	r.outcomeIssue(node, &Issue{Code: CodeSummary, Severity: "information", Detail: summary})
 	for i := range r.issues {
-		r.outcomeIssue(node, &r.issues[i], i+1)
+		r.outcomeIssue(node, &r.issues[i])
 	}
 }
 
-func (r *run) outcomeIssue(node *resource.Node, i *Issue, n int) {
-	is := node.Slot(&r.arena, node.Type().MustElement("issue"), uint64(n)) //nolint:gosec // counts up from 0
+func (r *run) outcomeIssue(node *resource.Node, i *Issue) {
+	is := node.Add(&r.arena, node.Type().MustElement("issue"))
 	is.Set(&r.arena, "severity", i.Severity)
 	is.Set(&r.arena, "code", issueTypes[i.Code])
 	is.Set(&r.arena, "details.coding.system", issueSystem)

@@ -14,12 +14,12 @@ const maxRows = 2_000_000
 
 // run is one translation in progress.
 type run struct {
-	t      *Translator
-	msg    *hl7.Message
-	key    string // idempotency key
-	view   view
-	zone   *time.Location
-	arena  resource.Arena
+	t    *Translator
+	msg  *hl7.Message
+	key  string // idempotency key
+	view view
+	zone *time.Location
+	*scratch
 	root   *group
 	built  []*built
 	refs   []reference
@@ -27,6 +27,39 @@ type run struct {
 	issues []Issue
 	keys   map[string]int // uses of identity keys
 	budget int
+}
+
+// scratch is memory that translations use one after the other.
+type scratch struct {
+	arena  resource.Arena
+	repair resource.Repairer
+	leaves []leaf
+	buf    []byte
+}
+
+// keptBytes bounds what a scratch keeps of a large message.
+const keptBytes = 1 << 20
+
+// borrow takes a scratch out of the translator's pool; giveBack wipes it, since
+// it held patient data, and returns it.
+func (t *Translator) borrow() *scratch {
+	if s, ok := t.pool.Get().(*scratch); ok {
+		return s
+	}
+	return &scratch{}
+}
+
+func (t *Translator) giveBack(s *scratch) {
+	s.arena.Reset()
+	clear(s.leaves)
+	clear(s.buf)
+	if cap(s.buf) > keptBytes {
+		s.buf = nil
+	}
+	if cap(s.leaves) > keptBytes/64 {
+		s.leaves = nil
+	}
+	t.pool.Put(s)
 }
 
 // built is a resource being made.
@@ -95,7 +128,7 @@ func (r *run) place(p *place, g *group, seg *segment) {
 			return
 		}
 		r.built = append(r.built, b)
-		g.resources = append(g.resources, b)
+		g.add(b)
 	}
 	for i := range p.links {
 		r.later = append(r.later, pendingLink{&p.links[i], b, g, seg})
@@ -333,17 +366,15 @@ func (r *run) steps(steps []step, b *built, node *resource.Node, rep int, seg *s
 // enter goes from a reference to the resource behind it, making it when it is
 // new.
 func (r *run) enter(st *step, holder *built, node *resource.Node, seg *segment) (*built, *resource.Node) {
-	for i := len(r.refs) - 1; i >= 0; i-- {
-		if r.refs[i].node == node {
-			if to := r.refs[i].to; to.node.Type() == st.enter {
-				return to, to.node
-			}
-			return nil, nil
+	if i := node.Mark(); i > 0 {
+		if to := r.refs[i-1].to; to.node.Type() == st.enter {
+			return to, to.node
 		}
+		return nil, nil
 	}
 	b := &built{label: st.enter.Name, node: r.arena.New(st.enter), grp: holder.grp, seg: seg}
 	r.built = append(r.built, b)
-	r.refs = append(r.refs, reference{node: node, holder: holder, to: b})
+	r.refer(node, holder, b)
 	return b, b.node
 }
 
@@ -364,12 +395,14 @@ func (r *run) link(p *pendingLink) {
 	if node == nil || !last.Many && node.Has(last) {
 		return
 	}
-	for i := range r.refs {
-		if r.refs[i].holder == holder && r.refs[i].to == to && r.refs[i].node.Element() == last && holder.node == node {
-			return
-		}
-	}
-	r.refs = append(r.refs, reference{node: node.Add(&r.arena, last), holder: holder, to: to})
+	r.refer(node.Add(&r.arena, last), holder, to)
+}
+
+// refer notes that a Reference node points to a resource; the node's mark leads
+// back to the note.
+func (r *run) refer(node *resource.Node, holder, to *built) {
+	r.refs = append(r.refs, reference{node: node, holder: holder, to: to})
+	node.SetMark(len(r.refs))
 }
 
 // prune removes what stayed empty below n: elements without value and children,

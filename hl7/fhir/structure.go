@@ -221,9 +221,32 @@ func (c *compiler) labelType(label string) (*definition.Type, error) {
 type group struct {
 	def       *groupDef
 	parent    *group
-	children  []*group
 	segments  []*segment
 	resources []*built
+	below     []labelled // the resources of the children, by label
+}
+
+// labelled counts resources of one label; first is the only one when n is 1.
+type labelled struct {
+	label string
+	first *built
+	n     int
+}
+
+// add puts a resource into the group's scope.
+func (g *group) add(b *built) {
+	g.resources = append(g.resources, b)
+	if g.parent == nil {
+		return
+	}
+	below := g.parent.below
+	for i := range below {
+		if below[i].label == b.label {
+			below[i].n++
+			return
+		}
+	}
+	g.parent.below = append(below, labelled{b.label, b, 1})
 }
 
 // segment returns the latest segment of that name in this group or around it.
@@ -250,20 +273,13 @@ func (g *group) resource(label string) *built {
 		}
 	}
 	for at := g.parent; at != nil; at = at.parent {
-		var found *built
-		n := 0
-		for _, child := range at.children {
-			for _, b := range child.resources {
-				if b.label == label {
-					found, n = b, n+1
+		for i := range at.below {
+			if l := &at.below[i]; l.label == label {
+				if l.n > 1 {
+					return nil
 				}
+				return l.first
 			}
-		}
-		if n > 0 {
-			if n > 1 {
-				return nil
-			}
-			return found
 		}
 	}
 	return nil
@@ -321,7 +337,5 @@ func (g *groupDef) opener(name string) *groupDef {
 }
 
 func open(parent *group, def *groupDef) *group {
-	g := &group{def: def, parent: parent}
-	parent.children = append(parent.children, g)
-	return g
+	return &group{def: def, parent: parent}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"cardferry/hl7"
@@ -31,6 +32,7 @@ type Translator struct {
 	config    Config
 	site      string // the namespace as part of a URI
 	namespace [16]byte
+	pool      sync.Pool // of *scratch
 }
 
 // Result is the outcome of one translation.
@@ -79,7 +81,10 @@ func (t *Translator) Translate(m *hl7.Message, key string) (Result, error) {
 	if m == nil || len(m.Segments()) == 0 {
 		return Result{}, errors.New("translate: the message has no segments")
 	}
-	r := run{t: t, msg: m, key: key, view: newView(m), zone: m.Zone(t.config.Zone), budget: maxRows}
+	mem := t.borrow()
+	defer t.giveBack(mem)
+	r := run{t: t, msg: m, key: key, scratch: mem, zone: m.Zone(t.config.Zone), budget: maxRows}
+	r.view = newView(m, mem)
 	event := cleanText(event(m))
 	s := t.tables.structures[t.tables.events[event]]
 	if s == nil {

@@ -38,7 +38,7 @@ type view struct {
 	truncated bool // a limit was reached
 }
 
-func newView(m *hl7.Message) view {
+func newView(m *hl7.Message, mem *scratch) view {
 	segs := m.Segments()
 	v := view{segments: make([]segment, len(segs))}
 	counts := make(map[string]int, 16)
@@ -47,7 +47,7 @@ func newView(m *hl7.Message) view {
 		counts[name]++
 		v.segments[i] = segment{name: name, nth: counts[name], seq: i}
 	}
-	leaves := make([]leaf, 0, 256)
+	leaves := mem.leaves[:0]
 	starts := make([]int, len(segs)+1)
 	at := 0
 	for p, x := range m.Leaves() {
@@ -67,6 +67,7 @@ func newView(m *hl7.Message) view {
 	for ; at <= len(segs); at++ {
 		starts[at] = len(leaves)
 	}
+	mem.leaves = leaves
 	for i := range v.segments {
 		v.segments[i].leaves = leaves[starts[i]:starts[i+1]:starts[i+1]]
 	}

@@ -30,6 +30,9 @@ type Type struct {
 	// ("deceasedBoolean", "deceasedDateTime"). Those of a primitive (id,
 	// extension) are written under its name with an underscore before it.
 	Elements []Element
+	// Required are the elements with min = 1, of a required choice the first
+	// variant.
+	Required []*Element
 
 	index map[string]int
 }
@@ -160,6 +163,14 @@ func parse(text string) (*Model, error) {
 		}
 		if err := m.element(t, f, bindings); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n+1, err)
+		}
+	}
+	for _, t := range m.types {
+		for i := range t.Elements {
+			e := &t.Elements[i]
+			if e.Required && (e.Choice == "" || i == 0 || t.Elements[i-1].Choice != e.Choice) {
+				t.Required = append(t.Required, e)
+			}
 		}
 	}
 	return m, nil

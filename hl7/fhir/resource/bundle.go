@@ -17,34 +17,38 @@ func ReadBundle(b []byte) (*Node, []Problem, error) {
 // resources that resolve to an allowed type.
 func CheckBundle(n *Node) []Problem {
 	c := checker{}
+	c.enter(n.typ.Name)
 	if n.typ.Name != "Bundle" {
-		c.report(&trail{name: n.typ.Name}, "structure", "not a Bundle")
+		c.report("structure", "not a Bundle")
 		return c.problems
 	}
-	root := &trail{name: "Bundle"}
-	c.node(n, root)
+	c.node(n)
 	types := map[string]string{} // fullUrl -> type
 	entries := entriesOf(n)
+	kind := n.Value("type")
+	c.enter("entry")
 	for i, e := range entries {
-		t := &trail{up: root, name: "entry", many: true, index: i}
+		c.path[1] = step{"entry", i, true}
 		url, res := e.Value("fullUrl"), e.Child("resource")
 		if res == nil {
 			continue
 		}
 		if url != "" {
 			if _, twice := types[url]; twice {
-				c.report(t, "invariant", "fullUrl is unique in a Bundle (bdl-7)")
+				c.report("invariant", "fullUrl is unique in a Bundle (bdl-7)")
 			}
 			types[url] = res.typ.Name
 		}
-		if kind := n.Value("type"); (kind == "transaction" || kind == "batch") != (e.Child("request") != nil) {
-			c.report(t, "invariant", "a request exactly in transactions and batches (bdl-3)")
+		if (kind == "transaction" || kind == "batch") != (e.Child("request") != nil) {
+			c.report("invariant", "a request exactly in transactions and batches (bdl-3)")
 		}
 	}
 	for i, e := range entries {
 		if res := e.Child("resource"); res != nil {
-			entry := &trail{up: root, name: "entry", many: true, index: i}
-			c.references(res, res, types, &trail{up: entry, name: res.typ.Name})
+			c.path[1] = step{"entry", i, true}
+			c.enter(res.typ.Name)
+			c.references(res, res, types)
+			c.leave()
 		}
 	}
 	return c.problems
@@ -60,9 +64,9 @@ func entriesOf(n *Node) []*Node {
 	return out
 }
 
-func (c *checker) references(n, root *Node, types map[string]string, t *trail) {
+func (c *checker) references(n, root *Node, types map[string]string) {
 	if n.typ.Name == "Reference" {
-		c.resolve(n, root, types, t)
+		c.resolve(n, root, types)
 		return
 	}
 	var prev *Node
@@ -76,18 +80,21 @@ func (c *checker) references(n, root *Node, types map[string]string, t *trail) {
 		if child.typ.Resource && child.elem.Name != "contained" {
 			inside = child
 		}
-		c.references(child, inside, types, &trail{up: t, name: child.elem.Name, many: child.elem.Many, index: index})
+		c.enter(child.elem.Name)
+		c.path[len(c.path)-1].index, c.path[len(c.path)-1].many = index, child.elem.Many
+		c.references(child, inside, types)
+		c.leave()
 	}
 }
 
-func (c *checker) resolve(n, root *Node, types map[string]string, t *trail) {
+func (c *checker) resolve(n, root *Node, types map[string]string) {
 	ref := n.Value("reference")
 	target := ""
 	switch {
 	case strings.HasPrefix(ref, "urn:uuid:"):
 		var ok bool
 		if target, ok = types[ref]; !ok {
-			c.report(t, "reference", "no entry of the Bundle has this fullUrl")
+			c.report("reference", "no entry of the Bundle has this fullUrl")
 			return
 		}
 	case strings.HasPrefix(ref, "#"):
@@ -97,7 +104,7 @@ func (c *checker) resolve(n, root *Node, types map[string]string, t *trail) {
 			}
 		}
 		if target == "" {
-			c.report(t, "reference", "no contained resource has this id (ref-1)")
+			c.report("reference", "no contained resource has this id (ref-1)")
 			return
 		}
 	case ref != "" && !strings.Contains(ref, ":"):
@@ -106,6 +113,6 @@ func (c *checker) resolve(n, root *Node, types map[string]string, t *trail) {
 		return
 	}
 	if n.elem != nil && len(n.elem.Targets) > 0 && !slices.Contains(n.elem.Targets, target) {
-		c.report(t, "reference", "the element may not refer to this type (allowed: "+strings.Join(n.elem.Targets, ", ")+")")
+		c.report("reference", "the element may not refer to this type (allowed: "+strings.Join(n.elem.Targets, ", ")+")")
 	}
 }

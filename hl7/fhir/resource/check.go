@@ -3,6 +3,7 @@ package resource
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Problem is one violation of the specification. It holds no values.
@@ -17,133 +18,135 @@ type Problem struct {
 // empty elements and the invariants of this package.
 func Check(n *Node) []Problem {
 	c := checker{}
-	c.node(n, &trail{name: n.typ.Name})
+	c.enter(n.typ.Name)
+	c.node(n)
 	return c.problems
 }
 
 // Repair removes the smallest optional elements that [Check] objects to and
 // lists what it removed. It returns false when the root itself cannot be saved.
-func Repair(n *Node) ([]Problem, bool) {
-	c := checker{repair: true}
-	ok := c.node(n, &trail{name: n.typ.Name})
+func (c *Repairer) Repair(n *Node) ([]Problem, bool) {
+	c.repair, c.problems, c.path = true, nil, c.path[:0]
+	c.enter(n.typ.Name)
+	ok := c.node(n)
 	return c.problems, ok
 }
+
+// Repairer repairs trees one after the other; the zero value is ready. It
+// belongs to one goroutine.
+type Repairer struct{ checker }
 
 type checker struct {
 	repair   bool
 	problems []Problem
+	path     []step // to the node at hand
 }
 
-// trail is the path to a node, spelled out only when there is a problem.
-type trail struct {
-	up    *trail
+type step struct {
 	name  string
 	index int
 	many  bool
 }
 
-func (t *trail) String() string {
-	s := t.name
-	if t.many {
-		s += "[" + strconv.Itoa(t.index) + "]"
-	}
-	if t.up == nil {
-		return s
-	}
-	return t.up.String() + "." + s
+func (c *checker) enter(name string) {
+	c.path = append(c.path, step{name: name})
 }
 
-func (c *checker) report(t *trail, code, text string) {
-	c.problems = append(c.problems, Problem{Code: code, Path: t.String(), Text: text})
+func (c *checker) leave() { c.path = c.path[:len(c.path)-1] }
+
+func (c *checker) report(code, text string) {
+	var b strings.Builder
+	for i, s := range c.path {
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(s.name)
+		if s.many {
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		}
+	}
+	c.problems = append(c.problems, Problem{Code: code, Path: b.String(), Text: text})
 }
 
 // node checks n and its children; false means n is not valid.
-func (c *checker) node(n *Node, t *trail) bool {
-	ok := c.children(n, t)
+func (c *checker) node(n *Node) bool {
+	ok := c.children(n)
 	if n.typ.Primitive != nil {
-		return c.primitive(n, t) && ok
+		return c.primitive(n) && ok
 	}
 	if n.first == nil && !n.typ.Resource {
-		c.report(t, "empty", "an element has a value or children (ele-1)")
+		c.report("empty", "an element has a value or children (ele-1)")
 		return false
 	}
-	if !c.required(n, t) {
-		ok = false
+	for _, e := range n.typ.Required {
+		if !n.Has(e) {
+			c.enter(e.Name)
+			c.report("required", "the element is required")
+			c.leave()
+			ok = false
+		}
 	}
 	for _, inv := range invariants[n.typ.Name] {
 		if !inv.holds(n) {
-			c.report(t, "invariant", inv.text)
+			c.report("invariant", inv.text)
 			ok = false
 		}
 	}
 	return ok
 }
 
-func (c *checker) children(n *Node, t *trail) bool {
+func (c *checker) children(n *Node) bool {
+	if n.first == nil {
+		return true
+	}
 	ok := true
 	var prev *Node
-	step := trail{up: t}
+	index := 0
+	c.enter("")
+	defer c.leave()
+	at := len(c.path) - 1
 	for child := n.first; child != nil; child = child.next {
-		step.name, step.many = child.elem.Name, child.elem.Many
-		if prev != nil && prev.elem == child.elem {
-			step.index++
-		} else {
-			step.index = 0
+		if index++; prev == nil || prev.elem != child.elem {
+			index = 0
 		}
-		good := c.node(child, &step)
+		c.path[at] = step{child.elem.Name, index, child.elem.Many}
+		good := c.node(child)
 		switch {
 		case prev != nil && prev.elem == child.elem && !child.elem.Many:
-			c.report(&step, "structure", "the element does not repeat")
+			c.report("structure", "the element does not repeat")
 			good = false
 		case prev != nil && prev.elem != child.elem && child.elem.Choice != "" && prev.elem.Choice == child.elem.Choice:
-			c.report(&step, "choice", "one type of "+child.elem.Choice+" only")
+			c.report("choice", "one type of "+child.elem.Choice+" only")
 			good = false
 		case good && child.elem.Binding != nil && !bound(child):
-			c.report(&step, "binding", "not a code of the required value set "+child.elem.Binding.Name)
+			c.report("binding", "not a code of the required value set "+child.elem.Binding.Name)
 			good = false
 		}
-		if good {
-			prev = child
-			continue
-		}
-		if c.repair {
+		if !good && c.repair {
 			n.Remove(child)
+			if index--; prev == nil {
+				index = 0
+			}
 			continue
 		}
-		ok = false
+		ok = ok && good
 		prev = child
 	}
 	return ok
 }
 
-func (c *checker) primitive(n *Node, t *trail) bool {
+func (c *checker) primitive(n *Node) bool {
 	if n.text == "" {
 		if n.first == nil {
-			c.report(t, "empty", "an element has a value or children (ele-1)")
+			c.report("empty", "an element has a value or children (ele-1)")
 		}
 		return n.first != nil
 	}
 	if !n.typ.Primitive.Valid(n.text) {
-		c.report(t, "value", "not a FHIR "+n.typ.Name)
+		c.report("value", "not a FHIR "+n.typ.Name)
 		return false
 	}
 	return true
-}
-
-func (c *checker) required(n *Node, t *trail) bool {
-	ok := true
-	for i := range n.typ.Elements {
-		e := &n.typ.Elements[i]
-		if !e.Required || n.Has(e) {
-			continue
-		}
-		if e.Choice != "" && i > 0 && n.typ.Elements[i-1].Choice == e.Choice {
-			continue // reported with the first variant
-		}
-		c.report(&trail{up: t, name: e.Name}, "required", "the element is required")
-		ok = false
-	}
-	return ok
 }
 
 // bound checks a required binding of a code, Coding or CodeableConcept.

@@ -19,26 +19,49 @@ type Node struct {
 	elem *definition.Element // in the parent; nil for a root
 	text string              // value of a primitive; "" means none (FHIR has no empty values)
 	key  uint64              // see Slot
+	mark int                 // see Mark
 
-	first, next *Node
+	first, last, next *Node
 }
 
 // Arena hands out nodes in blocks, so that one translation makes few
-// allocations. The zero value is ready.
-type Arena struct{ free []Node }
+// allocations. The zero value is ready. It belongs to one goroutine.
+type Arena struct {
+	blocks [][]Node
+	used   int // blocks begun
+	free   []Node
+}
 
-// arenaBlock is about the number of elements of a small Bundle.
-const arenaBlock = 256
+// arenaBlock is about the number of elements of a small Bundle; keptBlocks
+// bounds what Reset keeps for the next Bundle (about 1.5 MB).
+const (
+	arenaBlock = 256
+	keptBlocks = 64
+)
 
 // New returns an empty instance of t that has no parent.
 func (a *Arena) New(t *definition.Type) *Node {
 	if len(a.free) == 0 {
-		a.free = make([]Node, arenaBlock)
+		if a.used == len(a.blocks) {
+			a.blocks = append(a.blocks, make([]Node, arenaBlock))
+		}
+		a.free = a.blocks[a.used]
+		a.used++
 	}
 	n := &a.free[0]
 	a.free = a.free[1:]
 	n.typ = t
 	return n
+}
+
+// Reset takes all nodes back and wipes them. Trees of the arena must not be used
+// afterwards.
+func (a *Arena) Reset() {
+	for _, b := range a.blocks[:a.used] {
+		clear(b)
+	}
+	a.blocks = a.blocks[:min(len(a.blocks), keptBlocks)]
+	a.used, a.free = 0, nil
 }
 
 // Type is the type of the instance.
@@ -69,9 +92,18 @@ func (n *Node) Add(a *Arena, e *definition.Element) *Node {
 
 // Attach makes c, a root, the last instance of e under n.
 func (n *Node) Attach(e *definition.Element, c *Node) {
-	c.elem = e
+	c.elem, c.next = e, nil
+	switch {
+	case n.first == nil:
+		n.first, n.last = c, c
+		return
+	case n.last.elem.Order <= e.Order:
+		n.last.next = c
+		n.last = c
+		return
+	}
 	at := &n.first
-	for *at != nil && (*at).elem.Order <= e.Order {
+	for (*at).elem.Order <= e.Order {
 		at = &(*at).next
 	}
 	c.next = *at
@@ -90,6 +122,13 @@ func (n *Node) Slot(a *Arena, e *definition.Element, key uint64) *Node {
 	c.key = key
 	return c
 }
+
+// Mark is a number that the builder of the tree may keep at a node, 0 at first.
+// It is not part of the resource.
+func (n *Node) Mark() int { return n.mark }
+
+// SetMark sets the mark.
+func (n *Node) SetMark(m int) { n.mark = m }
 
 // Child returns the first instance of the named element, nil when there is none.
 func (n *Node) Child(name string) *Node {
@@ -124,11 +163,20 @@ func (n *Node) Value(path ...string) string {
 
 // Remove takes the child c away.
 func (n *Node) Remove(c *Node) {
-	for at := &n.first; *at != nil; at = &(*at).next {
-		if *at == c {
-			*at = c.next
-			return
+	var prev *Node
+	for at := n.first; at != nil; prev, at = at, at.next {
+		if at != c {
+			continue
 		}
+		if prev == nil {
+			n.first = c.next
+		} else {
+			prev.next = c.next
+		}
+		if n.last == c {
+			n.last = prev
+		}
+		return
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"cardferry/hl7/fhir/definition"
 )
@@ -234,4 +235,23 @@ func (r *reader) instance(n *Node, e *definition.Element, item any, i int, t *tr
 		return
 	}
 	n.nth(&r.arena, e, i).text = text
+}
+
+// trail is the path to a value, spelled out only when there is a problem.
+type trail struct {
+	up    *trail
+	name  string
+	index int
+	many  bool
+}
+
+func (t *trail) String() string {
+	s := t.name
+	if t.many {
+		s += "[" + strconv.Itoa(t.index) + "]"
+	}
+	if t.up == nil {
+		return s
+	}
+	return t.up.String() + "." + s
 }
