@@ -30,34 +30,33 @@ func (d Delimiters) encodingCharacters() []byte {
 	return out
 }
 
-// parseDelimiters reads the set of a header segment that starts at b[0]
-// ("MSH", "FHS" or "BHS") and returns it with the offset just behind MSH-2.
-func parseDelimiters(b []byte) (Delimiters, int, error) {
+// parseDelimiters reads the set of an MSH segment that starts at b[0] and ends
+// at term.
+func parseDelimiters(b []byte, term byte) (Delimiters, error) {
 	if len(b) < 5 {
-		return Delimiters{}, 0, &ParseError{Err: ErrTooShort, Offset: len(b)}
+		return Delimiters{}, &ParseError{Err: ErrTooShort, Offset: len(b)}
 	}
 	d := Delimiters{Field: b[3]}
 	if !isDelimiter(d.Field) {
-		return Delimiters{}, 0, &ParseError{Err: ErrBadDelimiters, Offset: 3}
+		return Delimiters{}, &ParseError{Err: ErrBadDelimiters, Offset: 3}
 	}
 	roles := [...]*byte{&d.Component, &d.Repetition, &d.Escape, &d.Subcomponent, &d.Truncation}
-	i := 4
-	for ; i < len(b) && b[i] != d.Field && b[i] != '\r' && b[i] != '\n'; i++ {
+	for i := 4; i < len(b) && b[i] != d.Field && b[i] != term; i++ {
 		n := i - 4
 		if n >= len(roles) || !isDelimiter(b[i]) {
-			return Delimiters{}, 0, &ParseError{Err: ErrBadDelimiters, Offset: i}
+			return Delimiters{}, &ParseError{Err: ErrBadDelimiters, Offset: i}
 		}
 		for _, earlier := range roles[:n] {
 			if *earlier == b[i] {
-				return Delimiters{}, 0, &ParseError{Err: ErrBadDelimiters, Offset: i}
+				return Delimiters{}, &ParseError{Err: ErrBadDelimiters, Offset: i}
 			}
 		}
 		*roles[n] = b[i]
 	}
 	if d.Component == 0 {
-		return Delimiters{}, 0, &ParseError{Err: ErrBadDelimiters, Offset: 4}
+		return Delimiters{}, &ParseError{Err: ErrBadDelimiters, Offset: 4}
 	}
-	return d, i, nil
+	return d, nil
 }
 
 // isDelimiter accepts printable ASCII punctuation. The double quote is refused

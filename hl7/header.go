@@ -74,14 +74,15 @@ func readHeader(b []byte, o Options) (header, error) {
 	case len(rest) < 8:
 		return header{}, &ParseError{Err: ErrTooShort, Offset: len(work)}
 	}
-	if h.view.d, _, err = parseDelimiters(rest); err != nil {
+	term := terminator(rest)
+	if h.view.d, err = parseDelimiters(rest, term); err != nil {
 		if pe := (*ParseError)(nil); errors.As(err, &pe) {
 			pe.Offset += h.start
 		}
 		return header{}, err
 	}
 	h.end = len(work)
-	if j := bytes.IndexByte(rest, terminator(rest)); j >= 0 {
+	if j := bytes.IndexByte(rest, term); j >= 0 {
 		h.end = h.start + j
 	}
 	if err := h.pickCharset(o, bom); err != nil {

@@ -3,6 +3,7 @@ package hl7
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -79,6 +80,7 @@ func TestParseRefuses(t *testing.T) {
 		{"letter as field separator", `MSHA^~\&A`, Options{}, ErrBadDelimiters, 3},
 		{"too many", `MSH|^~\&#$|A`, Options{}, ErrBadDelimiters, 9},
 		{"carriage return", "MSH|\rPID|1|2", Options{}, ErrBadDelimiters, 4},
+		{"line feed where CR ends segments", "MSH|^~\n\rPID|1", Options{}, ErrBadDelimiters, 6},
 		{"block characters", "MSH|^~\x0b&|A", Options{}, ErrBadDelimiters, 6},
 		{"end block", "MSH\x1c^~\\&|A", Options{}, ErrBadDelimiters, 3},
 		{"high byte", "MSH|^~\\\xA6|A", Options{}, ErrBadDelimiters, 7},
@@ -273,5 +275,39 @@ func TestPatientDataStaysOutOfLogs(t *testing.T) {
 		if strings.Contains(out, "CANARY") {
 			t.Errorf("content in a log form: %q", out)
 		}
+	}
+}
+
+func TestReadingIsSafeForManyGoroutines(t *testing.T) {
+	m := parse(t, string(admission()))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range m.Leaves() {
+				_, _ = m.Get("PID-5")
+			}
+			_ = m.Warnings()
+			m.Type()
+		})
+	}
+	wg.Wait()
+}
+
+func TestWholeKeepsWhatTheFirstPartLeavesOut(t *testing.T) {
+	m := parse(t, "MSH|^~\\&|A\rOBX|1|TX|||BP 120^80 & \\F\\ok~line 2||\"\"")
+	s, _ := m.Segment("OBX", 1)
+	for i, want := range []string{"BP 120^80 & |ok", "line 2", ""} {
+		if got := s.Field(5).Rep(i + 1).Whole(); got != want {
+			t.Errorf("repetition %d: %q", i+1, got)
+		}
+	}
+	if get(t, m, "OBX-5").Whole() != "BP 120^80 & |ok~line 2" || get(t, m, "OBX-7").Whole() != "" {
+		t.Error("a whole field")
+	}
+}
+
+func TestCharsetKnown(t *testing.T) {
+	if !parse(t, header18("GBK")).CharsetKnown() || !parse(t, header18("")).CharsetKnown() || parse(t, header18("KLINGON")).CharsetKnown() {
+		t.Error("only a name that is not in the table is unknown")
 	}
 }

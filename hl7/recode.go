@@ -21,7 +21,7 @@ func (m *Message) Recode(charset string, d Delimiters) ([]byte, error) {
 	if d == (Delimiters{}) {
 		to.d = m.cur.d
 	}
-	if _, _, err := parseDelimiters(append([]byte{'M', 'S', 'H', to.d.Field}, to.d.encodingCharacters()...)); err != nil {
+	if _, err := parseDelimiters(append([]byte{'M', 'S', 'H', to.d.Field}, to.d.encodingCharacters()...), '\r'); err != nil {
 		return nil, err
 	}
 	if charset != "" {

@@ -91,6 +91,19 @@ func (x Value) Text() string {
 	return leaf.unescape()
 }
 
+// Whole is the text of all of the value, with escapes resolved and the
+// delimiters between its parts as characters: for narrative fields (TX, FT) of
+// senders that forget to escape. Escaped and real delimiters look the same in it.
+func (x Value) Whole() string {
+	if x.Kind() != Text {
+		return ""
+	}
+	if x.lvl != verbatim {
+		x.lvl = subcomponentLevel
+	}
+	return x.unescape()
+}
+
 // LogValue keeps content out of logs: it tells kind and size only.
 func (x Value) LogValue() slog.Value {
 	return slog.StringValue(x.String())
