@@ -11,7 +11,7 @@ type algorithm string
 
 const (
 	// algGB11643 is a Chinese resident identity number: check character, and a
-	// birth date between 1850 and today. It gives {x.birth} and {x.gender}.
+	// birth date from 1850 to today. It gives {x.birth} and {x.gender}.
 	algGB11643 algorithm = "gb11643"
 	algLuhn    algorithm = "luhn"  // ISO/IEC 7812-1 annex B
 	algGS1     algorithm = "gs1"   // GS1 General Specifications 7.9, modulo 10
@@ -25,7 +25,7 @@ func (a algorithm) check(s string, today time.Time) (derived map[string]string, 
 	switch a {
 	case algGB11643:
 		id, ok := checkdigit.ParseCNResident(s)
-		if !ok || id.Birth.After(today) || id.Birth.Year() < 1850 {
+		if !ok || !plausible(id.Birth, today) {
 			return nil, false
 		}
 		sex := "female"
@@ -41,8 +41,14 @@ func (a algorithm) check(s string, today time.Time) (derived map[string]string, 
 		return nil, mod11(s)
 	default:
 		t, err := time.Parse("20060102", s)
-		return nil, err == nil && !t.After(today) && t.Year() >= 1850
+		return nil, err == nil && plausible(t, today)
 	}
+}
+
+// plausible says whether a day, as midnight UTC, can be a person's birth. East of
+// Greenwich the day begins up to 14 hours before it does in UTC.
+func plausible(day, now time.Time) bool {
+	return day.Year() >= 1850 && !day.After(now.Add(14*time.Hour))
 }
 
 // derives names the placeholders an algorithm adds to its group.

@@ -32,6 +32,7 @@ func (d *document) citizen() {
 func (d *document) residencePermit() {
 	d.read.Medium, d.read.Profile = "cn-hmt-residence-permit", "cn-hmt-residence-permit@1"
 	d.common()
+	// Table 0203 has no code for a travel permit; a passport number is the nearest.
 	if permit := d.text(220, 18, "travelPermit"); permit != "" {
 		d.identifier(r4.Identifier{
 			Type: identifierType("PPN", "来往内地（大陆）通行证"), System: SystemTravelPermit, Value: permit,

@@ -11,6 +11,7 @@ import (
 	"cardferry/drivers"
 	"cardferry/drivers/idcard"
 	"cardferry/drivers/rig/pty"
+	"cardferry/hl7/fhir/r4"
 
 	"go.uber.org/goleak"
 )
@@ -320,3 +321,39 @@ func TestSession(t *testing.T) {
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fixed answers every request with the same bytes.
+type fixed []byte
+
+func (f fixed) Exchange(context.Context, []byte) ([]byte, error) { return f, nil }
+
+func FuzzAnswer(f *testing.F) {
+	r := &pty.IDReader{}
+	r.Place(testCard())
+	for _, c := range []idcard.Command{idcard.CmdFind, idcard.CmdSelect, idcard.CmdRead, idcard.CmdReadAll, idcard.CmdSAMNumber} {
+		body, err := idcard.Body(r.Answer(c.Frame()))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body)
+	}
+	f.Add([]byte{0, 0, 0x90, 1, 0, 0xFF, 0xFF})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if len(body) >= idcard.MaxLength {
+			return
+		}
+		s := idcard.NewSession(fixed(idcard.AppendFrame(nil, body)))
+		card, err := s.Read(t.Context())
+		if err == nil {
+			if _, err := card.Decode(idcard.Options{Photo: true, Ethnicity: true}); err != nil {
+				t.Fatalf("a card that was read does not decode: %v", err)
+			}
+		}
+		addresses, _ := s.NewestAddress(t.Context())
+		p := r4.NewPatient()
+		idcard.AddNewestAddress(p, addresses)
+		if _, err := s.SAMNumber(t.Context()); err != nil && !idcard.WireError(err) && !errors.As(err, new(*idcard.StatusError)) {
+			t.Fatal(err)
+		}
+	})
+}

@@ -135,10 +135,16 @@ func (d *Driver) session(ctx context.Context) error {
 	// Closing is what unblocks a read, and a port must be closed before it is
 	// opened again: with a handle left open a USB device comes back under a new
 	// name.
-	stop := context.AfterFunc(ctx, func() { _ = port.Close() })
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		_ = port.Close()
+	})
 	defer func() {
 		if stop() {
 			_ = port.Close()
+		} else {
+			<-closed
 		}
 		if d.attached {
 			d.attached = false

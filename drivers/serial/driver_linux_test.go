@@ -1,11 +1,14 @@
 package serial_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -186,6 +189,7 @@ func TestAScannerGoneMadIsOneFault(t *testing.T) {
 }
 
 func TestUnplugAndReplug(t *testing.T) {
+	t.Parallel()
 	// The folder vanishes with the device, as /dev/serial/by-id does.
 	folder := filepath.Join(t.TempDir(), "by-id")
 	link := filepath.Join(folder, "qr0")
@@ -245,6 +249,7 @@ func card() pty.IDCard {
 }
 
 func TestIDCardIsReadOncePerPresentation(t *testing.T) {
+	t.Parallel()
 	link := filepath.Join(t.TempDir(), "id0")
 	reader := &pty.IDReader{}
 	plug(t, link, reader)
@@ -265,12 +270,14 @@ func TestIDCardIsReadOncePerPresentation(t *testing.T) {
 }
 
 func TestIDReaderIsFoundAtItsRate(t *testing.T) {
+	t.Parallel()
 	link := filepath.Join(t.TempDir(), "id0")
 	plug(t, link, &pty.IDReader{Baud: 57600})
 	run(t, idConfig(link)).next(drivers.Attached)
 }
 
 func TestIDReaderSurvivesTheWire(t *testing.T) {
+	t.Parallel()
 	for name, faults := range map[string][]pty.Fault{
 		"torn frame":     {pty.TornFrame},
 		"wrong checksum": {pty.WrongChecksum},
@@ -297,6 +304,7 @@ func TestIDReaderSurvivesTheWire(t *testing.T) {
 }
 
 func TestIDReaderThatFallsSilentIsToldOnceAndComesBack(t *testing.T) {
+	t.Parallel()
 	link := filepath.Join(t.TempDir(), "id0")
 	reader := &pty.IDReader{}
 	plug(t, link, reader)
@@ -322,6 +330,64 @@ func TestIDReaderUnplugged(t *testing.T) {
 	s.next(drivers.Detached)
 	plug(t, link, reader)
 	s.next(drivers.Attached)
+}
+
+// journal collects log lines of several goroutines.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
+}
+
+func TestNothingOfAPatientReachesTheLog(t *testing.T) {
+	var log journal
+	logger := slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	folder := t.TempDir()
+	scanner, reader := &pty.Scanner{Suffix: "\r"}, &pty.IDReader{}
+	scannerPort := plug(t, filepath.Join(folder, "qr0"), scanner)
+	idPort := plug(t, filepath.Join(folder, "id0"), reader)
+	scans, cards := scannerConfig(t, filepath.Join(folder, "qr0")), idConfig(filepath.Join(folder, "id0"))
+	scans.Logger, cards.Logger = logger, logger
+	a, b := run(t, scans), run(t, cards)
+
+	a.next(drivers.Attached)
+	must(t, scanner.Scan("990101190001010018"))
+	must(t, scanner.Scan("样例\xff0001"))
+	must(t, scanner.Send(bytes.Repeat([]byte("990101190001010018"), 1000)))
+	for _, want := range []drivers.EventType{drivers.Completed, drivers.Completed, drivers.Faulted} {
+		e := a.next(want)
+		logger.Info("event", "read", e.Read, "fault", e.Fault)
+	}
+	b.next(drivers.Attached)
+	reader.Refuse(idcard.CmdRead, idcard.StatusReadFailed, 1)
+	reader.Place(card())
+	b.next(drivers.Presented)
+	logger.Info("event", "read", b.next(drivers.Completed).Read)
+	must(t, scannerPort.Unplug())
+	must(t, idPort.Unplug())
+	a.next(drivers.Detached)
+	b.next(drivers.Detached)
+
+	text := log.String()
+	if !strings.Contains(text, "cn-resident-id") {
+		t.Error("the log does not even say what was read")
+	}
+	for _, secret := range []string{"99010119000101", "测试", "样例", "1900-01-01", "0001010018"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
 }
 
 func must(t *testing.T, err error) {
