@@ -6,150 +6,29 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"cardferry/drivers"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
-	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
-// chromium is a real browser with one tab, and what its console said.
-type chromium struct {
-	ctx     context.Context
-	mu      sync.Mutex
-	console []string
-}
-
-// newChromium starts a browser whose first language is lang, or skips the test.
-// All of it ends with the test.
-func newChromium(t *testing.T, lang string) *chromium {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("a browser is not started with -short")
-	}
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		t.Skip("no Chromium; install the package chromium to run the page's tests")
-	}
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
-		chromedp.Flag("accept-lang", lang), chromedp.Flag("lang", lang),
-		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 860),
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	allocator, stop := chromedp.NewExecAllocator(ctx, options...)
-	c := &chromium{}
-	tab, closeTab := chromedp.NewContext(allocator, chromedp.WithListener(c.hear))
-	c.ctx = tab
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(tab); err != nil {
-			t.Logf("chromium: %v", err)
-		}
-		closeTab()
-		stop()
-		cancel()
-	})
-	c.do(t)
-	return c
-}
-
-// hear keeps everything that a clean page does not say.
-func (c *chromium) hear(event any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch e := event.(type) {
-	case *log.EventEntryAdded:
-		c.console = append(c.console, fmt.Sprintf("%s: %s %s", e.Entry.Level, e.Entry.Text, e.Entry.URL))
-	case *cdpruntime.EventExceptionThrown:
-		c.console = append(c.console, "exception: "+e.ExceptionDetails.Text)
-	case *cdpruntime.EventConsoleAPICalled:
-		c.console = append(c.console, fmt.Sprint("console.", e.Type))
-	}
-}
-
-func (c *chromium) said() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]string(nil), c.console...)
-}
-
-func (c *chromium) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(c.ctx, actions...); err != nil {
-		t.Fatalf("chromium: %v (console: %v)", err, c.said())
-	}
-}
-
-// evaluate returns the value of a JavaScript expression, awaited.
-func evaluate[T any](t *testing.T, c *chromium, expression string) T {
-	t.Helper()
-	value, err := chromedp.Run(c.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
-	if err != nil {
-		t.Fatalf("chromium: %v (console: %v)", err, c.said())
-	}
-	return value
-}
-
-// poll waits until the function is true of the arguments.
-func (c *chromium) poll(function string, args ...any) error {
-	_, err := chromedp.Run(c.ctx, chromedp.PollFunction[bool](function, chromedp.WithPollingArgs(args...),
-		chromedp.WithPollingMutation(), chromedp.WithPollingTimeout(20*time.Second)))
-	return err
-}
-
-// wantText waits until the element's text holds all of want.
-func (c *chromium) wantText(t *testing.T, selector string, want ...string) {
-	t.Helper()
-	err := c.poll(`(selector, want) => {
-		const e = document.querySelector(selector);
-		return e !== null && want.every((text) => e.textContent.indexOf(text) >= 0);
-	}`, selector, want)
-	if err != nil {
-		t.Fatalf("%s never held %q: %v\nconsole: %v\npage:\n%s", selector, want, err, c.said(),
-			evaluate[string](t, c, `document.body.innerText`))
-	}
-}
-
-// wantGone waits until no element matches.
-func (c *chromium) wantGone(t *testing.T, selector string) {
-	t.Helper()
-	if err := c.poll(`(selector) => document.querySelector(selector) === null`, selector); err != nil {
-		t.Fatalf("%s is still there: %v", selector, err)
-	}
-}
-
-// picture stores a screenshot when CARDFERRY_SCREENSHOTS names a directory.
-func (c *chromium) picture(t *testing.T, name string) {
-	t.Helper()
-	dir := os.Getenv("CARDFERRY_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(c.ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
-		t.Error(err)
+func TestPageInABrowser(t *testing.T) {
+	browser := startChromium(t)
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, context.Context)
+	}{
+		{"shows what was read", pageShowsReads},
+		{"is worked with simulated readers", pageTraining},
+		{"does not keep a person", pagePersonDoesNotStay},
+		{"reconnects", pageReconnects},
+		{"is closed to foreign pages", pageForeignPage},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, browser) })
 	}
 }
 
@@ -165,7 +44,7 @@ func deskServer(t *testing.T, c Config) (*Desk, string) {
 	return d, server.URL
 }
 
-func TestPageInABrowser(t *testing.T) {
+func pageShowsReads(t *testing.T, browser context.Context) {
 	since := time.Now().Add(-26 * time.Hour)
 	status := Status{Product: "cardferry", Version: "1.0.0", Role: "all",
 		Queue:    Queue{Depth: map[string]int{"express": 2, "live": 128, "backfill": 0}, Parked: 1, OldestAgeSeconds: 93784},
@@ -177,7 +56,7 @@ func TestPageInABrowser(t *testing.T) {
 	for _, r := range []drivers.Reader{slot, idReader, scanner} {
 		d.Publish(drivers.Event{Type: drivers.Attached, Reader: r})
 	}
-	b := newChromium(t, "zh-CN")
+	b := openTab(t, browser, "zh-CN")
 
 	b.do(t, chromedp.Navigate(url))
 	b.wantText(t, "#link", "已连接")
@@ -249,7 +128,7 @@ func TestPageInABrowser(t *testing.T) {
 	}
 }
 
-func TestTrainingInABrowser(t *testing.T) {
+func pageTraining(t *testing.T, browser context.Context) {
 	sim := &bench{}
 	d, url := deskServer(t, Config{Name: "reg-03", Simulator: sim, Status: func() Status {
 		return Status{Product: "cardferry", Version: "1.0.0", Role: "all", Upstream: Upstream{Kind: "none", State: UpstreamOff}}
@@ -257,7 +136,7 @@ func TestTrainingInABrowser(t *testing.T) {
 	sim.desk = d
 	d.Publish(drivers.Event{Type: drivers.Attached, Reader: simSlot})
 	d.Publish(drivers.Event{Type: drivers.Attached, Reader: simScanner})
-	b := newChromium(t, "en-GB")
+	b := openTab(t, browser, "en-GB")
 	b.do(t, chromedp.Navigate(url))
 	b.wantText(t, "#simulator", "Simulated readers (training)", "社会保障卡 · 卓测试", "电子健康卡二维码")
 	b.wantText(t, "#readers", "Simulated")
@@ -291,16 +170,14 @@ func TestTrainingInABrowser(t *testing.T) {
 	}
 }
 
-// TestPersonDoesNotStay runs the page with its time limits cut to a twentieth: a
+// pagePersonDoesNotStay runs the page with its time limits cut to a twentieth: a
 // person goes after a minute at the latest, and a card that was only held on for
 // a moment is shown all the same.
-func TestPersonDoesNotStay(t *testing.T) {
+func pagePersonDoesNotStay(t *testing.T, browser context.Context) {
 	d, url := deskServer(t, Config{})
-	b := newChromium(t, "zh-CN")
-	b.do(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
-			Source: `const real = window.setTimeout; window.setTimeout = (f, ms) => real(f, ms === 8000 || ms === 60000 ? ms / 20 : ms);`})
-		return err
+	b := openTab(t, browser, "zh-CN")
+	b.do(t, command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `const real = window.setTimeout; window.setTimeout = (f, ms) => real(f, ms === 8000 || ms === 60000 ? ms / 20 : ms);`,
 	}), chromedp.Navigate(url))
 	b.wantText(t, "#link", "已连接")
 	wantNobody := func() {
@@ -346,8 +223,8 @@ func TestPersonDoesNotStay(t *testing.T) {
 	wantNobody()
 }
 
-// TestPageReconnects ends the service under the page and starts it again.
-func TestPageReconnects(t *testing.T) {
+// pageReconnects ends the service under the page and starts it again.
+func pageReconnects(t *testing.T, browser context.Context) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -369,7 +246,7 @@ func TestPageReconnects(t *testing.T) {
 	}
 	d, stop := serve(listener)
 	d.Publish(drivers.Event{Type: drivers.Attached, Reader: slot})
-	b := newChromium(t, "zh-CN")
+	b := openTab(t, browser, "zh-CN")
 	b.do(t, chromedp.Navigate("http://"+address))
 	b.wantText(t, "#link", "已连接")
 	publishRead(d, aRead())
@@ -391,9 +268,9 @@ func TestPageReconnects(t *testing.T) {
 	b.wantGone(t, ".alert")
 }
 
-// TestForeignPageCannotRead opens a page of another origin that tries every way
+// pageForeignPage opens a page of another origin that tries every way
 // into the desk that a page has.
-func TestForeignPageCannotRead(t *testing.T) {
+func pageForeignPage(t *testing.T, browser context.Context) {
 	his := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<!doctype html><title>HIS</title>"))
@@ -424,7 +301,7 @@ func TestForeignPageCannotRead(t *testing.T) {
 		}
 		return got;
 	})()`
-	b := newChromium(t, "zh-CN")
+	b := openTab(t, browser, "zh-CN")
 	for _, c := range []struct {
 		name, page string
 		may        []string
