@@ -214,7 +214,7 @@ func (s *Store) Drop(seq uint64, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.parked, seq)
-	if r.note.Policy == Hold || r.note.Retry {
+	if r.note.Policy == Hold {
 		s.addGap(slices.Clone(r.note.Lanes), seq)
 	}
 	s.sched.unhold(seq)

@@ -6,6 +6,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,6 +20,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		childMain()
 		return
+	}
+	flag.Parse()
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("10") // a run opens dozens of stores; more with the flag
 	}
 	goleak.VerifyTestMain(m)
 }
