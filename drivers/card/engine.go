@@ -125,7 +125,10 @@ func (p *Profile) read(ctx context.Context, r *run) (drivers.Read, error) {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}
 	read := newRead(p.Name(), p.Label(), drivers.Assurance(p.spec.Assurance))
-	values := p.evaluate(r.captures)
+	values, err := p.evaluate(ctx, r.captures)
+	if err != nil {
+		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
+	}
 	if err := p.emit(values, r.notes, &read); err != nil {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}

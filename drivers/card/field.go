@@ -1,6 +1,7 @@
 package card
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -97,12 +98,20 @@ var errAbsent = errors.New("absent")
 // errUnreadable ends a field with the warning "unreadable".
 var errUnreadable = errors.New("unreadable")
 
+// Bounds of what a profile may make of a card's bytes.
+const (
+	maxFields = 256
+	maxStages = 16      // of one field
+	maxValues = 8 << 20 // bytes of all values together, and of all output
+)
+
 // reading collects what evaluating fields yields.
 type reading struct {
 	values   map[string]value
 	warnings []drivers.Warning
 	raw      map[string]string // hex of text that could not be decoded in full
 	field    string            // being evaluated
+	size     int               // of all values, in bytes
 	partial  bool              // a required field is there but unreadable
 }
 
@@ -114,13 +123,16 @@ func (r *reading) warn(code string) {
 }
 
 // evaluate computes all fields from the captures. A field that cannot be
-// decoded is absent and warned about; it never ends the read.
-func (p *Profile) evaluate(captures map[string][]byte) *reading {
+// decoded is absent and warned about; it never ends the read, only ctx does.
+func (p *Profile) evaluate(ctx context.Context, captures map[string][]byte) (*reading, error) {
 	r := &reading{values: map[string]value{}, raw: map[string]string{}}
 	for name, b := range captures {
 		r.values[name] = value{b: b}
 	}
 	for _, e := range p.spec.Fields {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		f := e.val
 		if f.sensitive && !p.released(e.name) {
 			continue
@@ -137,11 +149,14 @@ func (p *Profile) evaluate(captures map[string][]byte) *reading {
 			r.warn("missing")
 		}
 	}
-	return r
+	return r, nil
 }
 
 func (r *reading) apply(f field) (value, error) {
 	v := r.source(f)
+	if r.size += len(v.b); r.size > maxValues {
+		return value{}, errUnreadable
+	}
 	for _, st := range f.Do {
 		if len(v.b) == 0 {
 			return value{}, errAbsent
@@ -177,6 +192,9 @@ func (r *reading) lossy(b []byte) {
 // compileFields checks that every source exists before it is used and that
 // each stage gets the kind of value it takes.
 func (p *Profile) compileFields(d *decoder, captures map[string]bool) {
+	if n := len(p.spec.Fields); n > maxFields {
+		d.fail(p.spec.Fields[maxFields].node, "%d fields are more than %d", n, maxFields)
+	}
 	kinds := map[string]bool{} // name -> is text
 	sensitive := map[string]bool{}
 	for c := range captures {
@@ -203,6 +221,9 @@ func (p *Profile) compileFields(d *decoder, captures map[string]bool) {
 			}
 			f.text = kind
 			f.sensitive = f.sensitive || sensitive[s.name]
+		}
+		if len(f.Do) > maxStages {
+			d.fail(e.node, "%d stages are more than %d", len(f.Do), maxStages)
 		}
 		for _, st := range f.Do {
 			if st.op == nil {

@@ -3,6 +3,8 @@ package card
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"cardferry/drivers"
@@ -80,4 +82,42 @@ func FuzzHostileCard(f *testing.F) {
 			t.Fatal("neither read nor error")
 		}
 	})
+}
+
+// A profile from a stranger cannot run away either: loops that send nothing,
+// values and output that double.
+func TestHostileProfile(t *testing.T) {
+	loops := "  - read-binary: {sfi: 01, length: 8, as: id-bytes}\n"
+	for range maxStepDepth - 1 {
+		loops = "  - for-each: {var: i, from: 0, to: 255, steps: [\n" + strings.TrimPrefix(strings.TrimSuffix(loops, "\n"), "  - ") + "]}\n"
+	}
+	loops = strings.Replace(loops, "as: id-bytes", "as: id-bytes, only-for: secret", 1)
+	e := engineOf(t, strings.Replace(minimal, "  - read-binary: {sfi: 01, length: 8, as: id-bytes}\n", loops, 1))
+	if _, err := e.Read(t.Context(), echo{}, Info{Protocol: T1}); !errors.Is(err, ErrLimit) {
+		t.Errorf("loops: %v", err)
+	}
+
+	doubling, last := "", "number"
+	for i := range 60 {
+		name := fmt.Sprintf("n%d", i)
+		doubling += fmt.Sprintf("  %s: {from: [%s, %s]}\n", name, last, last)
+		last = name
+	}
+	big := "${" + last + "?}${n19}${n19}${n19}${n19}${n19}${n19}${n19}${n19}"
+	e = engineOf(t, strings.NewReplacer("constants:", doubling+"constants:", `extras: {secret: "${secret}"}`, `extras: {big: "`+big+big+big+big+`"}`).Replace(minimal))
+	read, err := e.Read(t.Context(), echo{}, Info{Protocol: T1})
+	if err != nil || read.Extras["big"] != nil || len(read.Warnings) == 0 {
+		t.Errorf("doubling: %v, %v", read, err)
+	}
+
+	if _, err := load(strings.Replace(minimal, "[hex]", "[hex"+strings.Repeat(", trim: space", maxStages)+"]", 1)); err == nil || !strings.Contains(err.Error(), "stages are more than") {
+		t.Errorf("stages: %v", err)
+	}
+	deep := "read-binary: {sfi: 01, length: 8, as: id-bytes}"
+	for range maxStepDepth {
+		deep = "try: {steps: [" + deep + "]}"
+	}
+	if _, err := load(strings.Replace(minimal, "read-binary: {sfi: 01, length: 8, as: id-bytes}", deep, 1)); err == nil || !strings.Contains(err.Error(), "nest deeper") {
+		t.Errorf("depth: %v", err)
+	}
 }

@@ -214,12 +214,17 @@ func (t *node) fillText(get lookupFunc) (v any, refs, hits int) {
 
 // emit writes the values into read.
 func (p *Profile) emit(r *reading, notes map[string]string, read *drivers.Read) error {
+	size := 0
 	get := func(name string) (string, bool, bool) {
-		if c, ok := p.spec.Constants.get(name); ok {
+		c, constant := p.spec.Constants.get(name)
+		v, present := r.values[name]
+		if size += len(c) + len(v.b); size > maxValues {
+			return "", false, constant
+		}
+		if constant {
 			return c, true, true
 		}
-		v, ok := r.values[name]
-		return string(v.b), ok && v.text, false
+		return string(v.b), present && v.text, false
 	}
 	if t := p.spec.Output.Patient; t != nil {
 		patient := r4.NewPatient()

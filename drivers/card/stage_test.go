@@ -3,6 +3,7 @@ package card
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -33,7 +34,10 @@ func pipeline(tb testing.TB, do string) []stage {
 // through runs a pipeline as a field named f.
 func through(stages []stage, in []byte) (string, []drivers.Warning) {
 	p := &Profile{spec: spec{Fields: ordered[field]{{name: "f", val: field{From: sources{{name: "c", cut: slice{to: -1}}}, Do: stages}}}}}
-	r := p.evaluate(map[string][]byte{"c": in})
+	r, err := p.evaluate(context.Background(), map[string][]byte{"c": in})
+	if err != nil {
+		return err.Error(), nil
+	}
 	return string(r.values["f"].b), r.warnings
 }
 

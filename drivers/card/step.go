@@ -3,6 +3,7 @@ package card
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"cardferry/drivers"
 
@@ -33,8 +34,12 @@ type operation interface {
 	run(ctx context.Context, r *run, st *step) ([]byte, error)
 }
 
-// maxStepDepth bounds the nesting of try and for-each.
-const maxStepDepth = 6
+// maxStepDepth bounds the nesting of try and for-each, maxSteps the steps of one
+// read: loops whose steps send nothing would otherwise run past every limit.
+const (
+	maxStepDepth = 6
+	maxSteps     = 4096
+)
 
 func (st *step) decodeNode(d *decoder, n *yaml.Node) {
 	if n.Kind != yaml.MappingNode || len(n.Content) != 2 {
@@ -102,6 +107,7 @@ type run struct {
 	captures map[string][]byte
 	notes    map[string]string
 	partial  bool
+	done     int // steps so far
 	warnings []drivers.Warning
 }
 
@@ -116,6 +122,9 @@ func (r *run) steps(ctx context.Context, list []step) (data []byte, err error) {
 }
 
 func (r *run) step(ctx context.Context, st *step) ([]byte, error) {
+	if r.done++; r.done > maxSteps {
+		return nil, fmt.Errorf("too many steps: %w", ErrLimit)
+	}
 	if st.OnlyFor != "" && !r.p.released(st.OnlyFor) {
 		return nil, nil
 	}
