@@ -44,7 +44,7 @@ func (s *his) admit(i int) string {
 
 func (s *his) update(i, counter int) string {
 	return segments(s.msh("ADT^A08", "ADT_A01"), "EVN|A08|"+s.stamp(),
-		pid(i)+fmt.Sprintf("||139%08d", counter), "PV1|1|O")
+		pid(i)+fmt.Sprintf("||139%08d", counter), fmt.Sprintf("PV1|1|O|||||||||||||||||V%07d", i%len(people)))
 }
 
 // result is ORU^R01 with one haemoglobin value.

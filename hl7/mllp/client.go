@@ -104,7 +104,8 @@ func (c *Client) exchange(ctx context.Context, m *hl7.Message) (Ack, error) {
 	if err := c.dial(ctx); err != nil {
 		return Ack{}, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Unix(1, 0)) })
+	conn := c.conn // hangUp takes it away while the function below may still run
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	ack, err := c.roundTrip(ctx, m)
 	// If ctx ended meanwhile, its deadline may be about to hit the connection.
 	if ended := !stop(); err != nil || ended {
