@@ -13,7 +13,7 @@ import (
 // Systems of identifiers and codes that cardferry itself gives.
 const (
 	keySystem       = "urn:cardferry:message-key"
-	tagSystem       = "urn:cardferry:tag"
+	tagSystem       = "urn:cardferry:tag" // simulated; partial: a receiver that knows more keeps it
 	assuranceSystem = "urn:cardferry:assurance"
 )
 
@@ -244,6 +244,9 @@ func (r *run) bundle() []byte {
 			continue
 		}
 		b.node.Set(&r.arena, "id", b.id)
+		if b.brief {
+			r.tag(b.node, "tag", tagSystem, "partial")
+		}
 		entry := n.Add(&r.arena, entryElem)
 		entry.Set(&r.arena, "fullUrl", "urn:uuid:"+b.id)
 		entry.Attach(resourceElem, b.node)

@@ -54,7 +54,7 @@ func FuzzTables(f *testing.F) {
 	f.Add("vocabulary", "map,code,fhir,system,display,deviation\nAdministrativeSex,M,x,,,\n")
 	f.Add("systems", "kind,code,uri,note\ncoding,X,urn:x,\n")
 	f.Add("structures", "id,structure,note\nADT^A01,X,\n")
-	sample := message(f, "MSH|^~\\&|A|B||||||ADT^A01|1|P|2.5\rPID|1||1^^^A^MR~2||A^B||1990|M\rZPI|1|x\rPV1|1|I")
+	sample := message(f, "MSH|^~\\&|A|B|||||ADT^A01|1|P|2.5\rPID|1||1^^^A^MR~2||A^B||1990|M\rZPI|1|x\rPV1|1|I")
 	f.Fuzz(func(t *testing.T, kind, text string) {
 		if columns[kind] == nil {
 			return

@@ -15,7 +15,8 @@ import (
 //	identifier:MR     the identifier of that type, system and value
 //	identifier        the first identifier
 //	Patient           the id of that resource in scope
-//	partOf            the id of the resource behind that reference
+//	partOf            the id of the resource behind that reference, or the
+//	                  value of a primitive element (subscriberId)
 //	OBX-3.1 ?OBX-4    a value of the message; with ? it may be absent
 //	=display          no resource of its own: the reference shows its name
 //	=message          derived from the message's key and the place in it
@@ -35,7 +36,7 @@ type partKind uint8
 const (
 	partIdentifier partKind = iota
 	partResource
-	partReference
+	partElement
 	partValue
 	partDisplay
 	partMessage
@@ -60,8 +61,8 @@ func (c *compiler) identities(recs []*record) {
 				c.mistake(r.fail(err))
 				continue
 			}
-			if e, ok := typ.Element(part.name); part.kind == partReference && (!ok || e.Type.Name != "Reference") {
-				c.mistake(r.failf("%s has no reference %q", name, part.name))
+			if e, ok := typ.Element(part.name); part.kind == partElement && (!ok || e.Type.Name != "Reference" && e.Type.Primitive == nil) {
+				c.mistake(r.failf("%s has no reference or primitive %q", name, part.name))
 			}
 			k.parts = append(k.parts, part)
 		}
@@ -95,7 +96,7 @@ func (c *compiler) keyPart(s string) (keyPart, error) {
 		_, err := c.labelType(s)
 		return p, err
 	case s != "":
-		p.kind, p.name = partReference, s
+		p.kind, p.name = partElement, s
 	default:
 		return p, fmt.Errorf("a key part is empty")
 	}
@@ -121,6 +122,7 @@ func (r *run) identify() {
 		b.same = first
 		if b.label == first.label {
 			fill(first.node, b.node)
+			first.brief = first.brief && b.brief
 		} else {
 			r.issue(Issue{Code: CodeMerge, Severity: "warning", Position: cursor{seg: b.seg}.position(),
 				Detail: "two different roles in the message have the same identifier; nothing to merge"})
@@ -180,7 +182,7 @@ func (r *run) name(b *built) string {
 // identifiers of the thing itself.
 func usesMessage(k *identityKey) bool {
 	for i := range k.parts {
-		if k.parts[i].kind != partIdentifier && k.parts[i].kind != partReference {
+		if k.parts[i].kind != partIdentifier && k.parts[i].kind != partElement {
 			return true
 		}
 	}
@@ -223,9 +225,13 @@ func (r *run) part(b *built, p *keyPart) string {
 		if to := b.grp.resource(p.name); to != nil && to != b {
 			return r.name(to)
 		}
-	case partReference:
-		if ref := b.node.Child(p.name); ref != nil && ref.Mark() > 0 {
-			return r.name(r.refs[ref.Mark()-1].to)
+	case partElement:
+		e := b.node.Child(p.name)
+		if e != nil && e.Mark() > 0 {
+			return r.name(r.refs[e.Mark()-1].to)
+		}
+		if e != nil {
+			return e.Text()
 		}
 	case partValue:
 		sc := scope{run: r, grp: b.grp, seg: b.seg}

@@ -72,6 +72,7 @@ type built struct {
 	naming  bool // its id is being derived
 	display string
 	gone    bool
+	brief   bool   // mentioned only: tagged partial
 	same    *built // another resource with the same id takes its place
 }
 
@@ -120,7 +121,7 @@ func (r *run) place(p *place, g *group, seg *segment) {
 		fresh = false // of a group beside: amend it there
 	}
 	if fresh {
-		b = &built{label: p.label, node: r.arena.New(p.typ), grp: g, seg: seg}
+		b = &built{label: p.label, node: r.arena.New(p.typ), grp: g, seg: seg, brief: p.brief}
 	}
 	r.mapping(p.use, b, b.node, &sc, nil)
 	if fresh {
@@ -372,7 +373,7 @@ func (r *run) enter(st *step, holder *built, node *resource.Node, seg *segment) 
 		}
 		return nil, nil
 	}
-	b := &built{label: st.enter.Name, node: r.arena.New(st.enter), grp: holder.grp, seg: seg}
+	b := &built{label: st.enter.Name, node: r.arena.New(st.enter), grp: holder.grp, seg: seg, brief: true}
 	r.built = append(r.built, b)
 	r.refer(node, holder, b)
 	return b, b.node

@@ -37,7 +37,8 @@ type place struct {
 	typ   *definition.Type
 	use   *mapping
 	links []link
-	amend bool // only when another segment made the resource
+	amend bool // ?Patient: only when another segment made the resource
+	brief bool // ~Patient: the message mentions the resource, it is not about it
 }
 
 // link sets a reference once all segments are translated.
@@ -139,6 +140,7 @@ func (c *compiler) place(r *record) error {
 	}
 	p := &place{id: r.id}
 	p.label, p.amend = strings.CutPrefix(r.cells["resource"], "?")
+	p.label, p.brief = strings.CutPrefix(p.label, "~")
 	var err error
 	if p.typ, err = c.labelType(p.label); err != nil {
 		return err
