@@ -159,3 +159,21 @@ func FuzzDecoder(f *testing.F) {
 		}
 	})
 }
+
+// A read's answer arrives in the pieces of a 64-byte USB-serial FIFO.
+func BenchmarkDecoder(b *testing.B) {
+	frame := idcard.AppendFrame(nil, make([]byte, 1287))
+	b.SetBytes(int64(len(frame)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var d idcard.Decoder
+		for rest := frame; len(rest) > 0; {
+			n := min(64, len(rest))
+			_, _ = d.Write(rest[:n])
+			rest = rest[n:]
+			if f, err := d.Next(); err != nil || (f == nil) != (len(rest) > 0) {
+				b.Fatal("frame is not whole")
+			}
+		}
+	}
+}

@@ -53,6 +53,7 @@ type Driver struct {
 	reader   drivers.Reader
 	attached bool
 	told     drivers.FaultCode // fault told since the reader last worked
+	refused  int               // attempts in a row that were refused the port
 	baud     int               // rate at which the ID-card reader last answered
 }
 
@@ -78,6 +79,10 @@ const (
 	settled = 10 * time.Second
 	// leastPause keeps a flapping node from taking a core.
 	leastPause = 50 * time.Millisecond
+	// refusals is how many attempts in a row must be refused before it is a fault:
+	// a fresh node belongs to root until udev has set its group, and ModemManager
+	// opens new ports to try them.
+	refusals = 3
 )
 
 // Run implements [drivers.Driver]. It returns an error at once when the
@@ -161,7 +166,7 @@ func (d *Driver) session(ctx context.Context) error {
 
 // works says that the reader can be used from now on.
 func (d *Driver) works() {
-	d.attached, d.told = true, ""
+	d.attached, d.told, d.refused = true, "", 0
 	d.reader.Name = d.readerName()
 	d.send(drivers.Event{Type: drivers.Attached})
 }
@@ -171,8 +176,14 @@ func (d *Driver) works() {
 func (d *Driver) failed(err error) {
 	fault := faultOf(err)
 	if fault == nil {
+		d.refused = 0
 		d.log.Debug("port is not there", "reason", err)
 		return
+	}
+	if fault.Code == drivers.FaultAccessDenied || fault.Code == drivers.FaultInUse {
+		if d.refused++; d.refused < refusals {
+			return
+		}
 	}
 	d.log.Warn("reader does not work; trying again", "code", fault.Code, "reason", err)
 	if fault.Code != d.told {

@@ -40,3 +40,34 @@ func TestWhyASessionEnded(t *testing.T) {
 		})
 	}
 }
+
+func TestARefusedPortIsAFaultOnceItLasts(t *testing.T) {
+	denied := fmt.Errorf("open: %w", syscall.EACCES)
+	for _, c := range []struct {
+		name string
+		errs []error
+		want int
+	}{
+		{"until udev has set the group", []error{denied, denied}, 0},
+		{"lasting", []error{denied, denied, denied}, 1},
+		{"lasting is told once", []error{denied, denied, denied, denied, denied}, 1},
+		{"pulled between", []error{denied, denied, fs.ErrNotExist, denied, denied}, 0},
+		{"another fault is told at once", []error{idcard.ErrNoAnswer}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			faults := 0
+			d := New(Config{})
+			d.emit = func(e drivers.Event) {
+				if e.Type == drivers.Faulted {
+					faults++
+				}
+			}
+			for _, err := range c.errs {
+				d.failed(err)
+			}
+			if faults != c.want {
+				t.Errorf("%d faults, want %d", faults, c.want)
+			}
+		})
+	}
+}
