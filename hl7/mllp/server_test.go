@@ -231,11 +231,13 @@ func TestUnreadableMessagesGetANAKAndTheConnectionLives(t *testing.T) {
 
 func TestAnAcknowledgementIsNotAcknowledged(t *testing.T) {
 	srv := &Server{}
-	addr, _ := serve(t, srv)
+	addr, e := serve(t, srv)
 	s := dial(t, addr)
 	s.write(string(AppendFrame(nil, hl7.ACK([]byte(adt("0")), hl7.AckInfo{Code: hl7.AA, Now: time.Now()}))))
 	s.write(string(AppendFrame(nil, []byte(adt("1")))))
 	s.wantAck("AA", "1")
+	_ = s.conn.Close()
+	e.want(t, PeerClosed)
 	if st := srv.Stats(); st.Silent != 1 || st.Messages != 2 || st.Answers[hl7.AA] != 1 {
 		t.Errorf("%+v", st)
 	}
