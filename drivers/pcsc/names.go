@@ -48,30 +48,48 @@ func parseName(pcscName string) address {
 // second is "… #2": the lowest number free when it came. Only these can trade
 // names, when both are re-plugged in another order; nothing tells them apart.
 type namer struct {
-	attached map[string]address // by PC/SC name
-	ordinals map[address]int    // of devices (slot empty); 1 is the first
+	attached map[string]attached // by PC/SC name
+	ordinals map[address]int     // of devices (slot empty); 1 is the first
+}
+
+// attached is a reader that has a name.
+type attached struct {
+	address
+	name string
 }
 
 func newNamer() *namer {
-	return &namer{attached: map[string]address{}, ordinals: map[address]int{}}
+	return &namer{attached: map[string]attached{}, ordinals: map[address]int{}}
 }
 
 // attach returns the stable name of a reader that came.
 func (n *namer) attach(pcscName string) string {
 	a := parseName(pcscName)
-	n.attached[pcscName] = a
 	device := address{product: a.product, device: a.device}
 	if n.ordinals[device] == 0 {
 		n.ordinals[device] = n.lowestFree(a.product)
 	}
-	name := a.product
+	name := strings.ToValidUTF8(a.product, "?") // what a device says of itself may be anything
 	if o := n.ordinals[device]; o > 1 {
 		name = fmt.Sprintf("%s #%d", name, o)
 	}
 	if a.slot != "00" {
 		name += " slot " + strings.TrimPrefix(a.slot, "0")
 	}
+	for n.taken(name) { // by a product that is called like the second of another
+		name += "*"
+	}
+	n.attached[pcscName] = attached{a, name}
 	return name
+}
+
+func (n *namer) taken(name string) bool {
+	for _, a := range n.attached {
+		if a.name == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *namer) lowestFree(product string) int {

@@ -5,6 +5,7 @@ package pcsc
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestNames(t *testing.T) {
@@ -46,4 +47,35 @@ func TestNames(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whatever readers call themselves, no two have one name, and when all have left
+// nothing is remembered.
+func FuzzNames(f *testing.F) {
+	f.Add("X 00 00\nX 01 00\nX #2 02 00\nX 00 01")
+	f.Add("Dual slot 1 00 00\nDual 01 01\nDual 01 00")
+	f.Add("Reader 0\nReader 1\n\xff 00 00\n\xfe 00 00\n")
+	f.Fuzz(func(t *testing.T, lines string) {
+		n, inUse := newNamer(), map[string]string{}
+		names := strings.Split(lines, "\n")
+		for _, pcscName := range names[:min(len(names), 50)] {
+			if _, again := n.attached[pcscName]; again {
+				continue
+			}
+			name := n.attach(pcscName)
+			if other, taken := inUse[name]; taken {
+				t.Fatalf("%q and %q are both called %q", pcscName, other, name)
+			}
+			if !utf8.ValidString(name) {
+				t.Fatalf("%q is called %q", pcscName, name)
+			}
+			inUse[name] = pcscName
+		}
+		for _, pcscName := range inUse {
+			n.detach(pcscName)
+		}
+		if len(n.attached)+len(n.ordinals) > 0 {
+			t.Fatalf("remembered: %v %v", n.attached, n.ordinals)
+		}
+	})
 }

@@ -29,8 +29,20 @@ const patience = 20 * time.Second
 // One pcscd serves the whole test process, because libpcsclite remembers the
 // first socket it was told.
 var (
-	service    *pcscd.Daemon
-	serviceErr error
+	service      *pcscd.Daemon
+	startService = sync.OnceValue(func() (err error) {
+		if serviceDir, err = os.MkdirTemp("", "pcsc"); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+		defer cancel()
+		service, err = pcscd.Start(ctx, pcscd.Config{Dir: serviceDir, Readers: len(readers), Install: true})
+		if err != nil {
+			return err
+		}
+		return os.Setenv("PCSCLITE_CSOCK_NAME", service.Socket())
+	})
+	serviceDir string
 )
 
 // readers are the rig's readers: PC/SC name and the driver's name.
@@ -41,36 +53,26 @@ var readers = []struct{ pcsc, name string }{
 	{"Virtual PCD 1 00 01", "Virtual PCD 1 slot 1"},
 }
 
-func TestMain(m *testing.M) { os.Exit(withService(m)) }
-
-func withService(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "pcsc")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if service != nil {
+		_ = service.Stop()
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	service, serviceErr = pcscd.Start(ctx, pcscd.Config{Dir: dir, Readers: len(readers), Install: true})
-	if serviceErr == nil {
-		defer func() { _ = service.Stop() }()
-		if err := os.Setenv("PCSCLITE_CSOCK_NAME", service.Socket()); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
+	if serviceDir != "" {
+		_ = os.RemoveAll(serviceDir)
 	}
-	return m.Run()
+	os.Exit(code)
 }
 
-// needService skips a test that needs pcscd where none can run.
+// needService starts pcscd for a test, or skips the test where none can run.
 func needService(t testing.TB) {
 	t.Helper()
-	if errors.Is(serviceErr, pcscd.ErrUnavailable) {
-		t.Skip(serviceErr)
+	err := startService()
+	if errors.Is(err, pcscd.ErrUnavailable) {
+		t.Skip(err)
 	}
-	if serviceErr != nil {
-		t.Fatal(serviceErr)
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,0 +1,110 @@
+//go:build cgo
+
+package pcsc
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/ebfe/scard"
+
+	"cardferry/drivers"
+)
+
+// Cards come and go at random in all readers, some pull themselves, the service
+// crashes: every reader's events must still make a sentence, and at the end
+// every card is read.
+func TestRandomLife(t *testing.T) {
+	const steps, crashEvery = 60, 25
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	t.Logf("seed %d", seed)
+	r := run(t, readOneByte)
+	story := map[string][]drivers.EventType{}
+	for _, reader := range readers {
+		story[reader.name] = []drivers.EventType{drivers.Attached}
+	}
+	// next, and what it saw is part of the story
+	next := func(reader string) drivers.Event {
+		e := r.next(reader)
+		story[reader] = append(story[reader], e.Type)
+		return e
+	}
+	desk := client(t)
+	for step := range steps {
+		i := random.IntN(len(readers))
+		slot := service.Slots()[i]
+		present := false
+		select {
+		case <-slot.Gone():
+			c := says(byte(step))
+			if random.IntN(4) == 0 {
+				c = &chip{apdu: func([]byte) []byte { return nil }} // pulls itself
+			}
+			r.insert(i, c)
+			present = true
+		default:
+			r.remove(i)
+		}
+		if step%crashEvery == crashEvery-1 {
+			if err := service.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			restart(t)
+			desk = client(t)
+			continue
+		}
+		if random.IntN(2) == 0 { // the other half goes on faster than pcscd looks
+			st := []scard.ReaderState{{Reader: readers[i].pcsc, CurrentState: scard.StateEmpty}}
+			if !present {
+				st[0].CurrentState = scard.StatePresent
+			}
+			_ = desk.GetStatusChange(st, patience) // may be over before it begins
+		}
+	}
+	for i, reader := range readers {
+		r.remove(i)
+		awaitCard(t, desk, reader.pcsc, false)
+	}
+	const last = 0xEF
+	for i := range readers {
+		r.insert(i, says(last))
+	}
+	for _, reader := range readers {
+		for e := next(reader.name); e.Type != drivers.Completed || e.Read.Medium != "test-ef"; {
+			e = next(reader.name)
+		}
+		checkSentence(t, reader.name, story[reader.name])
+	}
+	if err := r.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// checkSentence checks a reader's events: attached (presented (read | fault)*
+// removed)* detached, at most one read per card.
+func checkSentence(t *testing.T, reader string, events []drivers.EventType) {
+	t.Helper()
+	attached, present, read := false, false, false
+	for i, e := range events {
+		ok := false
+		switch e {
+		case drivers.Attached:
+			ok, attached = !attached, true
+		case drivers.Detached:
+			ok, attached = attached && !present, false
+		case drivers.Presented:
+			ok, present, read = attached && !present, true, false
+		case drivers.Removed:
+			ok, present = present, false
+		case drivers.Completed:
+			ok, read = present && !read, true
+		case drivers.Faulted:
+			ok = present && !read
+		}
+		if !ok {
+			t.Errorf("%s: %q makes no sense as event %d of %v", reader, e, i, events)
+			return
+		}
+	}
+}
