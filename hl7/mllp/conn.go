@@ -31,6 +31,7 @@ type conn struct {
 	peer    Peer
 	limiter *rate.Limiter
 	framer  Framer
+	held    int64 // bytes of an unfinished message, as counted in server.partial
 	out     []byte
 }
 
@@ -61,19 +62,33 @@ func (c *conn) run(ctx, handlers context.Context, config *tls.Config) (cause Cau
 
 	c.framer.Max = c.server.MaxMessage
 	c.framer.OnFragment = c.fragment
+	defer func() { c.server.partial.Add(-c.held) }()
 	emit := func(msg []byte) error { return c.message(ctx, handlers, msg) }
 	buf := make([]byte, readSize)
 	for {
 		before := c.framer.Faults()
 		err := c.step(ctx, buf, emit)
 		c.server.counters.faults(c.framer.Faults(), before)
-		if err == nil {
+		if err == nil && c.account() {
 			continue
+		}
+		if err == nil {
+			c.fragment(c.framer.Fragment())
+			return Overload
 		}
 		if cause := c.cause(ctx, err, emit); cause != "" {
 			return cause
 		}
 	}
+}
+
+// account keeps the sum of unfinished messages and says whether this connection
+// may go on collecting its own. Small ones always may.
+func (c *conn) account() bool {
+	now := int64(len(c.framer.Fragment()))
+	total := c.server.partial.Add(now - c.held)
+	c.held = now
+	return now <= readSize || total <= c.server.maxPartial()
 }
 
 func (c *conn) handshake(ctx context.Context, config *tls.Config) bool {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -62,6 +63,7 @@ type Server struct {
 	Allow []netip.Prefix
 
 	MaxMessage int           // bytes; DefaultMaxMessage
+	MaxPartial int           // bytes of unfinished messages on all connections together; 8 × MaxMessage
 	MaxConns   int           // connections at a time; 256
 	Rate       float64       // messages per second on one connection; 0 no limit
 	Idle       time.Duration // between messages; 0 no limit (TCP keep-alive finds dead peers)
@@ -78,6 +80,7 @@ type Server struct {
 	OnFragment func(peer Peer, fragment []byte)
 
 	counters counters
+	partial  atomic.Int64 // bytes of unfinished messages
 	conns    sync.WaitGroup
 	serial   uint64
 }
@@ -211,6 +214,11 @@ func (s *Server) allowed(a netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// maxPartial is the limit for unfinished messages in bytes.
+func (s *Server) maxPartial() int64 {
+	return int64(positive(s.MaxPartial, 8*positive(s.MaxMessage, DefaultMaxMessage)))
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

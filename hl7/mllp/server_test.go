@@ -288,6 +288,30 @@ func TestTooLargeIsRefusedWithANAK(t *testing.T) {
 	e.want(t, TooLarge)
 }
 
+func TestUnfinishedMessagesShareALimit(t *testing.T) {
+	srv := &Server{MaxMessage: 1 << 20, MaxPartial: 300_000}
+	addr, e := serve(t, srv)
+	part := "\x0b" + adt("big") + strings.Repeat("x", 200_000)
+	first, second := dial(t, addr), dial(t, addr)
+	first.write(part)
+	go func() { _, _ = second.conn.Write([]byte(part)) }()
+	e.want(t, Overload) // whichever crossed the limit
+	ok := dial(t, addr)
+	ok.write(string(AppendFrame(nil, []byte(adt("small")))))
+	ok.wantAck("AA", "small")
+	for _, s := range []*sender{first, second, ok} {
+		_ = s.conn.Close()
+	}
+	causes := []Cause{<-e, <-e}
+	slices.Sort(causes)
+	if !slices.Equal(causes, []Cause{PeerClosed, PeerClosedMidFrame}) {
+		t.Errorf("the others ended with %v", causes)
+	}
+	if n := srv.partial.Load(); n != 0 {
+		t.Errorf("%d bytes still counted", n)
+	}
+}
+
 func TestConnectionLimitAndAllowList(t *testing.T) {
 	srv := &Server{MaxConns: 1}
 	addr, e := serve(t, srv)
