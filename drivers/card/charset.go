@@ -58,7 +58,7 @@ func (t *decodeText) apply(r *reading, v value) (value, error) {
 	if strings.ContainsRune(s, utf8.RuneError) {
 		r.lossy(raw)
 	}
-	return value{[]byte(s), true}, nil
+	return textValue([]byte(s)), nil
 }
 
 func charsetByName(name string) encoding.Encoding {

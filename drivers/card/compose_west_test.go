@@ -91,6 +91,7 @@ func composeGermany(t *testing.T) []vector {
 		{"de-egk-protected-in-vd", card("T=1", true, pd, dataFile(germanApp, 2, pointed(insurance, protected, 1250)), locked, gdo)},
 		{"de-egk-protected-readable", card("T=1", true, pd, vd, dataFile(germanApp, 3, lengthPrefixed(protected, 420)), gdo)},
 		{"de-egk-damaged-pd", card("T=1", true, dataFile(germanApp, 1, broken), vd, locked)},
+		{"de-egk-broken-xml", card("T=1", true, dataFile(germanApp, 1, lengthPrefixed(germanDoc(t, "<UC><Versicherter>"), 850)), vd, locked)},
 		{"de-egk-cut-vd", card("T=1", true, pd, dataFile(germanApp, 2, cut), locked)},
 	}
 }

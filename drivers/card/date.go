@@ -46,7 +46,7 @@ func (x *date) apply(_ *reading, v value) (value, error) {
 		return value{}, errAbsent
 	}
 	out, err := x.parse(s)
-	return value{[]byte(out), true}, err
+	return textValue([]byte(out)), err
 }
 
 // parse returns the FHIR date (YYYY, YYYY-MM or YYYY-MM-DD).

@@ -32,28 +32,39 @@ func (*gunzip) apply(_ *reading, v value) (value, error) {
 	if err != nil || len(out) > maxInflated {
 		return value{}, errUnreadable
 	}
-	return value{out, false}, nil
+	return bytesValue(out), nil
 }
 
-// xmlStage takes the text of the first element at a path of local names below
-// the root: `xml: Versicherter/Person/Vorname`. A step may name alternatives
-// with |. Namespaces are ignored, because they change between card generations
-// while the names stay; document types and entities are refused.
-type xmlStage struct{ path [][]string }
+// element is a node of a document: its name, its own text, its children.
+type element struct {
+	name     string
+	text     []byte
+	children []*element
+}
 
-func (x *xmlStage) decodeNode(d *decoder, n *yaml.Node) {
-	for p := range strings.SplitSeq(d.text(n), "/") {
-		alt := strings.Split(p, "|")
-		if slices.Contains(alt, "") {
-			d.fail(n, "want a path of element names, such as Versicherter/Person/Vorname")
-		}
-		x.path = append(x.path, alt)
+// find returns the first element at a path, in document order.
+func (e *element) find(path [][]string) *element {
+	if len(path) == 0 {
+		return e
 	}
+	for _, c := range e.children {
+		if slices.Contains(path[0], c.name) {
+			if found := c.find(path[1:]); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
 }
 
-func (*xmlStage) kinds() (in, out valueKind) { return bytesKind, textKind }
+// parseXML reads a whole XML document. Names lose their namespaces, because
+// those change between card generations while the names stay; document types
+// and entities of their own are refused.
+type parseXML struct{}
 
-func (x *xmlStage) apply(r *reading, v value) (value, error) {
+func (*parseXML) kinds() (in, out valueKind) { return bytesKind, documentKind }
+
+func (*parseXML) apply(_ *reading, v value) (value, error) {
 	if len(v.b) > maxInflated {
 		return value{}, errUnreadable
 	}
@@ -65,37 +76,54 @@ func (x *xmlStage) apply(r *reading, v value) (value, error) {
 		}
 		return nil, errUnreadable
 	}
-	depth, on, found := 0, 0, false // on: leading elements of the stack that match
-	var text strings.Builder
+	stack := []*element{{}} // the document itself
 	for {
 		tok, err := dec.Token()
-		if err != nil { // also io.EOF: the root never closed or nothing matched
-			if err == io.EOF && depth == 0 {
-				return value{}, errAbsent
-			}
+		if err == io.EOF && len(stack) == 1 && len(stack[0].children) == 1 {
+			return value{b: v.b, kind: documentKind, doc: stack[0].children[0]}, nil
+		}
+		if err != nil {
 			return value{}, errUnreadable
 		}
+		top := stack[len(stack)-1]
 		switch t := tok.(type) {
 		case xml.Directive:
 			return value{}, errUnreadable
 		case xml.StartElement:
-			if depth++; depth > maxXMLDepth {
+			e := &element{name: t.Name.Local}
+			top.children = append(top.children, e)
+			if stack = append(stack, e); len(stack) > maxXMLDepth {
 				return value{}, errUnreadable
 			}
-			if level := depth - 2; level == on && on < len(x.path) && slices.Contains(x.path[on], t.Name.Local) {
-				on++
-				found = on == len(x.path)
-			}
-		case xml.CharData:
-			if found && depth-1 == on {
-				text.Write(t)
-			}
 		case xml.EndElement:
-			if found && depth-1 == on {
-				return value{[]byte(strings.TrimSpace(text.String())), true}, nil
-			}
-			depth--
-			on = min(on, max(0, depth-1))
+			top.text = bytes.TrimSpace(top.text)
+			stack = stack[:len(stack)-1]
+		case xml.CharData:
+			top.text = append(top.text, t...)
 		}
 	}
+}
+
+// path takes the text of the first element at a path of names below the root:
+// `path: Versicherter/Person/Vorname`. A step may name alternatives with |.
+type path struct{ steps [][]string }
+
+func (p *path) decodeNode(d *decoder, n *yaml.Node) {
+	for step := range strings.SplitSeq(d.text(n), "/") {
+		alt := strings.Split(step, "|")
+		if slices.Contains(alt, "") {
+			d.fail(n, "want a path of element names, such as Versicherter/Person/Vorname")
+		}
+		p.steps = append(p.steps, alt)
+	}
+}
+
+func (*path) kinds() (in, out valueKind) { return documentKind, textKind }
+
+func (p *path) apply(_ *reading, v value) (value, error) {
+	e := v.doc.find(p.steps)
+	if e == nil {
+		return value{}, errAbsent
+	}
+	return textValue(e.text), nil
 }

@@ -17,13 +17,13 @@ import (
 //
 //	birth: {from: "person[200:208]", do: [text: ascii, date: {calendar: buddhist, layout: yyyymmdd}]}
 type field struct {
-	From        sources `yaml:"from"`        // captures or fields, joined
-	First       sources `yaml:"first"`       // or the first one that is present
-	Do          []stage `yaml:"do"`          // in order
-	Sensitivity string  `yaml:"sensitivity"` // "sensitive": withheld unless released
-	Required    bool    `yaml:"required"`    // warn when absent, partial when unreadable
-	sensitive   bool    // declared or inherited from a source
-	text        bool    // kind of the result, known after compile
+	From        sources   `yaml:"from"`        // captures or fields, joined
+	First       sources   `yaml:"first"`       // or the first one that is present
+	Do          []stage   `yaml:"do"`          // in order
+	Sensitivity string    `yaml:"sensitivity"` // "sensitive": withheld unless released
+	Required    bool      `yaml:"required"`    // warn when absent, partial when unreadable
+	sensitive   bool      // declared or inherited from a source
+	kind        valueKind // of the result, known after compile
 }
 
 // sources is one source or a list of them.
@@ -51,7 +51,7 @@ type source struct {
 func (s *source) decodeNode(d *decoder, n *yaml.Node) {
 	s.node = n
 	name, rest, found := strings.Cut(d.text(n), "[")
-	s.name, s.cut = name, slice{to: -1}
+	s.name, s.cut = name, whole
 	inner, closed := strings.CutSuffix(rest, "]")
 	if found && (!closed || !s.cut.parse(inner)) {
 		d.fail(n, "want name or name[from:to], such as person[200:208]")
@@ -60,6 +60,8 @@ func (s *source) decodeNode(d *decoder, n *yaml.Node) {
 
 // slice is a half-open range; to -1 means the end.
 type slice struct{ from, to int }
+
+var whole = slice{to: -1}
 
 func (s *slice) parse(text string) bool {
 	a, b, found := strings.Cut(text, ":")
@@ -86,11 +88,16 @@ func (s slice) of(b []byte) []byte {
 	return b[s.from:s.to]
 }
 
-// value is bytes or, once a stage has decoded them, UTF-8 text.
+// value is bytes or, once a stage has decoded them, UTF-8 text or a document.
+// One with no bytes is absent.
 type value struct {
 	b    []byte
-	text bool
+	kind valueKind
+	doc  *element // of a document
 }
+
+func bytesValue(b []byte) value { return value{b: b, kind: bytesKind} }
+func textValue(b []byte) value  { return value{b: b, kind: textKind} }
 
 // errAbsent ends a field without a warning: the card holds nothing there.
 var errAbsent = errors.New("absent")
@@ -127,7 +134,7 @@ func (r *reading) warn(code string) {
 func (p *Profile) evaluate(ctx context.Context, captures map[string][]byte) (*reading, error) {
 	r := &reading{values: map[string]value{}, raw: map[string]string{}}
 	for name, b := range captures {
-		r.values[name] = value{b: b}
+		r.values[name] = bytesValue(b)
 	}
 	for _, e := range p.spec.Fields {
 		if err := ctx.Err(); err != nil {
@@ -171,13 +178,20 @@ func (r *reading) apply(f field) (value, error) {
 
 func (r *reading) source(f field) value {
 	var out value
-	for _, s := range f.From {
+	for i, s := range f.From {
 		v := r.values[s.name]
-		out = value{append(out.b, s.cut.of(v.b)...), out.text || v.text}
+		if v.b = s.cut.of(v.b); i == 0 {
+			out = v
+			continue
+		}
+		// Sources share their bytes with other fields: join into new ones.
+		out.b = slices.Concat(out.b, v.b)
+		out.kind = max(out.kind, v.kind) // either may be absent and of no kind
 	}
 	for _, s := range f.First {
-		if v := r.values[s.name]; len(s.cut.of(v.b)) > 0 {
-			return value{s.cut.of(v.b), v.text}
+		v := r.values[s.name]
+		if v.b = s.cut.of(v.b); len(v.b) > 0 {
+			return v
 		}
 	}
 	return out
@@ -195,10 +209,10 @@ func (p *Profile) compileFields(d *decoder, captures map[string]bool) {
 	if n := len(p.spec.Fields); n > maxFields {
 		d.fail(p.spec.Fields[maxFields].node, "%d fields are more than %d", n, maxFields)
 	}
-	kinds := map[string]bool{} // name -> is text
+	kinds := map[string]valueKind{}
 	sensitive := map[string]bool{}
 	for c := range captures {
-		kinds[c] = false
+		kinds[c] = bytesKind
 	}
 	for i := range p.spec.Fields {
 		e := &p.spec.Fields[i]
@@ -216,10 +230,12 @@ func (p *Profile) compileFields(d *decoder, captures map[string]bool) {
 			switch {
 			case !ok:
 				d.unknown(&yaml.Node{Value: s.name, Line: s.node.Line, Column: s.node.Column}, "source", keysOf(kinds))
-			case j > 0 && kind != f.text:
-				d.fail(s.node, "%q joins bytes with text; decode first", s.name)
+			case j > 0 && kind != f.kind:
+				d.fail(s.node, "%q joins %s with %s", s.name, f.kind, kind)
+			case kind == documentKind && (s.cut != whole || j > 0 && f.From != nil):
+				d.fail(s.node, "%q is a document; take a path of it", s.name)
 			}
-			f.text = kind
+			f.kind = kind
 			f.sensitive = f.sensitive || sensitive[s.name]
 		}
 		if len(f.Do) > maxStages {
@@ -230,23 +246,16 @@ func (p *Profile) compileFields(d *decoder, captures map[string]bool) {
 				continue
 			}
 			in, out := st.op.kinds()
-			if in != anyKind && (in == textKind) != f.text {
-				d.fail(st.node, "%s takes %s, here comes %s", st.name, in, kindOf(f.text))
+			if in != f.kind && (in != stringKind || f.kind == documentKind) {
+				d.fail(st.node, "%s takes %s, here comes %s", st.name, in, f.kind)
 			}
-			if out != anyKind {
-				f.text = out == textKind
+			if out != stringKind {
+				f.kind = out
 			}
 		}
 		if _, dup := kinds[e.name]; dup {
 			d.fail(e.node, "%q is already the name of a capture or field", e.name)
 		}
-		kinds[e.name], sensitive[e.name] = f.text, f.sensitive
+		kinds[e.name], sensitive[e.name] = f.kind, f.sensitive
 	}
-}
-
-func kindOf(text bool) valueKind {
-	if text {
-		return textKind
-	}
-	return bytesKind
 }

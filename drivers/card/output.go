@@ -99,8 +99,8 @@ func (t *node) check(d *decoder, want reflect.Type, values map[string]valueKind)
 		switch kind, ok := values[name]; {
 		case !ok:
 			d.unknown(&yaml.Node{Value: name, Line: t.at.Line, Column: t.at.Column}, "field", keysOf(values))
-		case kind == bytesKind:
-			d.fail(t.at, "field %q is bytes; end it with text, hex, bcd or uint", name)
+		case kind != textKind:
+			d.fail(t.at, "field %q is %s; end it with text, hex, bcd, uint or path", name, kind)
 		}
 	}
 	if t.cond != "" {
@@ -224,7 +224,7 @@ func (p *Profile) emit(r *reading, notes map[string]string, read *drivers.Read) 
 		if constant {
 			return c, true, true
 		}
-		return string(v.b), present && v.text, false
+		return string(v.b), present && v.kind == textKind, false
 	}
 	if t := p.spec.Output.Patient; t != nil {
 		patient := r4.NewPatient()

@@ -259,7 +259,7 @@ func (p *Profile) compileOutput(d *decoder) {
 	s := &p.spec
 	values := map[string]valueKind{}
 	for _, e := range s.Fields {
-		values[e.name] = kindOf(e.val.text)
+		values[e.name] = e.val.kind
 	}
 	for _, e := range s.Constants {
 		if _, dup := values[e.name]; dup {

@@ -15,7 +15,7 @@ import (
 )
 
 // stage is one transform of a field's pipeline, written as `gunzip` or
-// `text: ascii`. Stages are pure: bytes or text in, bytes or text out.
+// `text: ascii`. Stages are pure: a value in, a value out.
 type stage struct {
 	name string
 	node *yaml.Node
@@ -33,9 +33,10 @@ type transform interface {
 type valueKind string
 
 const (
-	bytesKind valueKind = "bytes"
-	textKind  valueKind = "text"
-	anyKind   valueKind = "any"
+	bytesKind    valueKind = "bytes"
+	textKind     valueKind = "text"
+	documentKind valueKind = "a document"
+	stringKind   valueKind = "bytes or text" // a stage that takes either and gives the same
 )
 
 func (s *stage) decodeNode(d *decoder, n *yaml.Node) {
@@ -49,7 +50,7 @@ func (s *stage) decodeNode(d *decoder, n *yaml.Node) {
 	s.name, s.node = key.Value, key
 	stages := map[string]transform{
 		"text": new(decodeText), "trim": new(trim), "hex": new(toHex), "bcd": new(bcd), "uint": new(toUint),
-		"slice": new(slice), "pointer": new(pointer), "tlv": new(tlvStage), "gunzip": new(gunzip), "xml": new(xmlStage),
+		"slice": new(slice), "pointer": new(pointer), "tlv": new(tlvStage), "gunzip": new(gunzip), "xml": new(parseXML), "path": new(path),
 		"date": new(date), "map": new(lookup), "split": new(split), "match": new(match), "check": new(check), "image": new(image),
 	}
 	op, ok := stages[key.Value]
@@ -83,12 +84,12 @@ func (t *trim) decodeNode(d *decoder, n *yaml.Node) {
 	}
 }
 
-func (*trim) kinds() (in, out valueKind) { return anyKind, anyKind }
+func (*trim) kinds() (in, out valueKind) { return stringKind, stringKind }
 
 func (t *trim) apply(_ *reading, v value) (value, error) {
 	has := func(w string) bool { return slices.Contains(t.what, w) }
 	padding := func(c byte) bool {
-		return c == 0 && has("nul") || c == ' ' && has("space") || c == 0xFF && has("ff") && !v.text
+		return c == 0 && has("nul") || c == ' ' && has("space") || c == 0xFF && has("ff") && v.kind == bytesKind
 	}
 	b := v.b
 	for len(b) > 0 && (padding(b[0]) || b[0] == '0' && has("zero")) {
@@ -97,10 +98,10 @@ func (t *trim) apply(_ *reading, v value) (value, error) {
 	for len(b) > 0 && padding(b[len(b)-1]) {
 		b = b[:len(b)-1]
 	}
-	if v.text && has("space") {
+	if v.kind == textKind && has("space") {
 		b = bytes.TrimSpace(b)
 	}
-	return value{b, v.text}, nil
+	return value{b: b, kind: v.kind}, nil
 }
 
 // toHex writes bytes as upper-case hex.
@@ -108,7 +109,7 @@ type toHex struct{}
 
 func (*toHex) kinds() (in, out valueKind) { return bytesKind, textKind }
 func (*toHex) apply(_ *reading, v value) (value, error) {
-	return value{[]byte(strings.ToUpper(hex.EncodeToString(v.b))), true}, nil
+	return textValue([]byte(strings.ToUpper(hex.EncodeToString(v.b)))), nil
 }
 
 // bcd reads packed decimal digits, high nibble first, filled with F at the end.
@@ -123,7 +124,7 @@ func (*bcd) apply(_ *reading, v value) (value, error) {
 	if strings.Trim(s, "0123456789") != "" {
 		return value{}, errUnreadable
 	}
-	return value{[]byte(s), true}, nil
+	return textValue([]byte(s)), nil
 }
 
 // toUint reads up to eight bytes as an unsigned number, be or le.
@@ -143,7 +144,7 @@ func (t *toUint) apply(_ *reading, v value) (value, error) {
 		}
 		u = u<<8 | uint64(c)
 	}
-	return value{strconv.AppendUint(nil, u, 10), true}, nil
+	return textValue(strconv.AppendUint(nil, u, 10)), nil
 }
 
 func (s *slice) decodeNode(d *decoder, n *yaml.Node) {
@@ -151,8 +152,10 @@ func (s *slice) decodeNode(d *decoder, n *yaml.Node) {
 		d.fail(n, "want from:to, such as \"0:5\"")
 	}
 }
-func (*slice) kinds() (in, out valueKind)                 { return anyKind, anyKind }
-func (s *slice) apply(_ *reading, v value) (value, error) { return value{s.of(v.b), v.text}, nil }
+func (*slice) kinds() (in, out valueKind) { return stringKind, stringKind }
+func (s *slice) apply(_ *reading, v value) (value, error) {
+	return value{b: s.of(v.b), kind: v.kind}, nil
+}
 
 // pointer cuts the part that the n-th pointer pair at the start of the bytes
 // points to: big-endian 16-bit offsets, first and last byte inclusive. A pair
@@ -169,7 +172,7 @@ func (p *pointer) apply(_ *reading, v value) (value, error) {
 	if last >= len(v.b) {
 		return value{}, errUnreadable
 	}
-	return value{v.b[first : last+1], false}, nil
+	return bytesValue(v.b[first : last+1]), nil
 }
 
 // lookup maps codes to codes: `map: {to: {"1": male}, other: keep}`.
@@ -188,7 +191,7 @@ func (l *lookup) decodeNode(d *decoder, n *yaml.Node) {
 func (*lookup) kinds() (in, out valueKind) { return textKind, textKind }
 func (l *lookup) apply(r *reading, v value) (value, error) {
 	if s, ok := l.To[string(v.b)]; ok {
-		return value{[]byte(s), true}, nil
+		return textValue([]byte(s)), nil
 	}
 	switch l.Other {
 	case "keep":
@@ -219,7 +222,7 @@ func (s *split) apply(_ *reading, v value) (value, error) {
 	if s.Part >= len(parts) {
 		return value{}, errAbsent
 	}
-	return value{[]byte(strings.TrimSpace(parts[s.Part])), true}, nil
+	return textValue([]byte(strings.TrimSpace(parts[s.Part]))), nil
 }
 
 // match takes the first group of an RE2 pattern; no match is absent.
@@ -238,7 +241,7 @@ func (m *match) apply(_ *reading, v value) (value, error) {
 	if g == nil {
 		return value{}, errAbsent
 	}
-	return value{g[1], true}, nil
+	return textValue(g[1]), nil
 }
 
 // check verifies a check digit; a failure is the warning "check_digit" and the
@@ -272,5 +275,5 @@ func (i *image) apply(_ *reading, v value) (value, error) {
 	if !bytes.HasPrefix(v.b, []byte{0xFF, 0xD8, 0xFF}) || end < 0 {
 		return value{}, errUnreadable
 	}
-	return value{base64.StdEncoding.AppendEncode(nil, v.b[:end+2]), true}, nil
+	return textValue(base64.StdEncoding.AppendEncode(nil, v.b[:end+2])), nil
 }

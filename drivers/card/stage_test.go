@@ -33,7 +33,7 @@ func pipeline(tb testing.TB, do string) []stage {
 
 // through runs a pipeline as a field named f.
 func through(stages []stage, in []byte) (string, []drivers.Warning) {
-	p := &Profile{spec: spec{Fields: ordered[field]{{name: "f", val: field{From: sources{{name: "c", cut: slice{to: -1}}}, Do: stages}}}}}
+	p := &Profile{spec: spec{Fields: ordered[field]{{name: "f", val: field{From: sources{{name: "c", cut: whole}}, Do: stages}}}}}
 	r, err := p.evaluate(context.Background(), map[string][]byte{"c": in})
 	if err != nil {
 		return err.Error(), nil
@@ -138,19 +138,19 @@ func TestStages(t *testing.T) {
 		{"image", "[image: jpeg]", "ffd8ffe0ffd9ffff", "/9j/4P/Z", ""},
 		{"image of something else", "[image: jpeg]", "89504e47", "", unreadable},
 
-		{"xml", "[xml: a/b]", ascii("<r><a><c>1</c><b> x </b></a></r>"), "x", ""},
-		{"xml, namespaces", "[xml: a/b]", ascii(`<p:r xmlns:p="u"><p:a><p:b>x</p:b></p:a></p:r>`), "x", ""},
-		{"xml, same name elsewhere", "[xml: a/b]", ascii("<r><b>0</b><c><a><b>1</b></a></c><a><d><b>2</b></d></a><a><b>3</b></a></r>"), "3", ""},
-		{"xml, alternatives", "[xml: a|z/b]", ascii("<r><z><b>x</b></z></r>"), "x", ""},
-		{"xml, not there", "[xml: a/b]", ascii("<r><a/></r>"), "", ""},
-		{"xml, empty element", "[xml: a]", ascii("<r><a/></r>"), "", ""},
-		{"xml, entities of the standard", "[xml: a]", ascii("<r><a>&lt;&amp;&#228;</a></r>"), "<&ä", ""},
-		{"xml, ISO-8859-15", "[xml: a]", ascii(`<?xml version="1.0" encoding="ISO-8859-15"?><r><a>`) + "a4" + ascii("</a></r>"), "€", ""},
-		{"xml, unknown encoding", "[xml: a]", ascii(`<?xml version="1.0" encoding="EBCDIC"?><r><a>x</a></r>`), "", unreadable},
-		{"xml, document type", "[xml: a]", ascii(`<!DOCTYPE r [<!ENTITY e "x">]><r><a>&e;</a></r>`), "", unreadable},
-		{"xml, own entity", "[xml: a]", ascii("<r><a>&e;</a></r>"), "", unreadable},
-		{"xml, cut short", "[xml: a]", ascii("<r><b>"), "", unreadable},
-		{"xml, too deep", "[xml: a]", ascii(strings.Repeat("<r>", maxXMLDepth+1)), "", unreadable},
+		{"xml", "[xml, path: a/b]", ascii("<r><a><c>1</c><b> x </b></a></r>"), "x", ""},
+		{"xml, namespaces", "[xml, path: a/b]", ascii(`<p:r xmlns:p="u"><p:a><p:b>x</p:b></p:a></p:r>`), "x", ""},
+		{"xml, same name elsewhere", "[xml, path: a/b]", ascii("<r><b>0</b><c><a><b>1</b></a></c><a><d><b>2</b></d></a><a><b>3</b></a></r>"), "3", ""},
+		{"xml, alternatives", "[xml, path: a|z/b]", ascii("<r><z><b>x</b></z></r>"), "x", ""},
+		{"xml, not there", "[xml, path: a/b]", ascii("<r><a/></r>"), "", ""},
+		{"xml, empty element", "[xml, path: a]", ascii("<r><a/></r>"), "", ""},
+		{"xml, entities of the standard", "[xml, path: a]", ascii("<r><a>&lt;&amp;&#228;</a></r>"), "<&ä", ""},
+		{"xml, ISO-8859-15", "[xml, path: a]", ascii(`<?xml version="1.0" encoding="ISO-8859-15"?><r><a>`) + "a4" + ascii("</a></r>"), "€", ""},
+		{"xml, unknown encoding", "[xml, path: a]", ascii(`<?xml version="1.0" encoding="EBCDIC"?><r><a>x</a></r>`), "", unreadable},
+		{"xml, document type", "[xml, path: a]", ascii(`<!DOCTYPE r [<!ENTITY e "x">]><r><a>&e;</a></r>`), "", unreadable},
+		{"xml, own entity", "[xml, path: a]", ascii("<r><a>&e;</a></r>"), "", unreadable},
+		{"xml, cut short", "[xml, path: a]", ascii("<r><b>"), "", unreadable},
+		{"xml, too deep", "[xml, path: a]", ascii(strings.Repeat("<r>", maxXMLDepth+1)), "", unreadable},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in, err := hex.DecodeString(tt.in)
@@ -224,7 +224,7 @@ func FuzzDate(f *testing.F) {
 	patterns := []date{{Layout: "yyyymmdd"}, {Layout: "yyymmdd", Calendar: "roc"}, {Layout: "dd.mm.yyyy"}, {Layout: "yyyymmdd", Calendar: "buddhist", Never: []string{"99999999"}}}
 	f.Fuzz(func(t *testing.T, s string) {
 		for i := range patterns {
-			v, err := patterns[i].apply(&reading{}, value{[]byte(s), true})
+			v, err := patterns[i].apply(&reading{}, textValue([]byte(s)))
 			if err != nil {
 				continue
 			}
@@ -260,7 +260,7 @@ func FuzzCharset(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, charset := range []string{"ascii", "utf-8", "utf-16le", "utf-16be", "iso-8859-1", "iso-8859-15", "windows-1252", "gb18030", "big5", "tis-620", "shift-jis"} {
 			r := &reading{raw: map[string]string{}}
-			v, err := (&decodeText{charset}).apply(r, value{b, false})
+			v, err := (&decodeText{charset}).apply(r, bytesValue(b))
 			if err != nil {
 				continue
 			}
@@ -277,7 +277,7 @@ func FuzzDocument(f *testing.F) {
 	f.Add([]byte(`<?xml version="1.0" encoding="ISO-8859-15"?><r><a>`))
 	raw, _ := hex.DecodeString(gzipped("<r><a/></r>"))
 	f.Add(raw)
-	xmlOnly, both := pipeline(f, "[xml: a/b]"), pipeline(f, "[gunzip, xml: a/b]")
+	xmlOnly, both := pipeline(f, "[xml, path: a/b]"), pipeline(f, "[gunzip, xml, path: a/b]")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, do := range [][]stage{xmlOnly, both} {
 			if got, _ := through(do, b); !utf8.ValidString(got) {

@@ -142,5 +142,5 @@ func (t *tlvStage) apply(_ *reading, v value) (value, error) {
 			return value{}, err
 		}
 	}
-	return value{b, false}, nil
+	return bytesValue(b), nil
 }

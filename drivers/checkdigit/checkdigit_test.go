@@ -85,12 +85,16 @@ func FuzzCheckDigits(f *testing.F) {
 	for _, s := range []string{"", "A123456789", "990101190001010018", "1101700230708", "\xff\x00"} {
 		f.Add(s)
 	}
+	lengths := map[int]func(string) bool{10: TWNational, 13: ThaiCitizen, 9: GermanIK}
 	f.Fuzz(func(t *testing.T, s string) {
-		ParseCNResident(s)
-		TWNational(s)
-		ThaiCitizen(s)
-		GermanKVNR(s)
-		GermanIK(s)
-		Luhn(s)
+		for n, valid := range lengths {
+			if valid(s) && len(s) != n {
+				t.Errorf("%d characters pass for %d", len(s), n)
+			}
+		}
+		r, ok := ParseCNResident(s)
+		if ok && (len(r.Number) != 18 || r.Birth.IsZero()) || GermanKVNR(s) && len(s) != 10 || Luhn(s) && !digits(s) {
+			t.Error("a wrong number passes")
+		}
 	})
 }
