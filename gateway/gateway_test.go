@@ -143,7 +143,7 @@ func adt(event, control, mrn, family, phone string) string {
 func get(t *testing.T, base, path string, enough func(r4.Bundle) bool) r4.Bundle {
 	t.Helper()
 	var b r4.Bundle
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		req, _ := http.NewRequest(http.MethodGet, base+path, nil)
 		req.Header.Set("Authorization", "Bearer secret-token")
@@ -158,7 +158,7 @@ func get(t *testing.T, base, path string, enough func(r4.Bundle) bool) r4.Bundle
 			}
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("GET %s: not there after 15 s (%v, %d entries)", path, err, len(b.Entry))
+			t.Fatalf("GET %s: not there after 2 minutes (%v, %d entries)", path, err, len(b.Entry))
 		}
 		<-time.After(10 * time.Millisecond)
 	}

@@ -57,7 +57,7 @@ func TestRecogniseShippedCodes(t *testing.T) {
 		{"insurance voucher", "4240000000000000000100990000", "cn-medical-insurance-evoucher", []string{"needs_online"}, false, true},
 		{"Alipay", "281234567890123456", "payment-code", []string{"payment_code"}, false, false},
 		{"WeChat", "134567890123456789", "payment-code", []string{"payment_code"}, false, false},
-		{"number that may be both", "119901199003070056", "ambiguous", []string{"ambiguous"}, false, false},
+		{"number that begins like a payment code", "119901199003070056", "cn-resident-id", nil, true, false},
 		{"bank card stripe", ";4000000000000002=99121010000?\r\n", "bank-card", []string{"bank_card"}, false, false},
 		{"wristband without rule", "MRN0001234", "unknown", []string{"code_unknown"}, false, false},
 		{"nothing", "", "unknown", []string{"code_unknown"}, false, false},

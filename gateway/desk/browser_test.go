@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,10 +16,10 @@ import (
 )
 
 func TestPageInABrowser(t *testing.T) {
-	browser := startChromium(t)
+	openTab := startChromium(t)
 	for _, c := range []struct {
 		name string
-		test func(*testing.T, context.Context)
+		test func(*testing.T, opener)
 	}{
 		{"shows what was read", pageShowsReads},
 		{"is worked with simulated readers", pageTraining},
@@ -28,7 +27,7 @@ func TestPageInABrowser(t *testing.T) {
 		{"reconnects", pageReconnects},
 		{"is closed to foreign pages", pageForeignPage},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, browser) })
+		t.Run(c.name, func(t *testing.T) { c.test(t, openTab) })
 	}
 }
 
@@ -44,7 +43,7 @@ func deskServer(t *testing.T, c Config) (*Desk, string) {
 	return d, server.URL
 }
 
-func pageShowsReads(t *testing.T, browser context.Context) {
+func pageShowsReads(t *testing.T, openTab opener) {
 	since := time.Now().Add(-26 * time.Hour)
 	status := Status{Product: "cardferry", Version: "1.0.0", Role: "all",
 		Queue:    Queue{Depth: map[string]int{"express": 2, "live": 128, "backfill": 0}, Parked: 1, OldestAgeSeconds: 93784},
@@ -56,7 +55,7 @@ func pageShowsReads(t *testing.T, browser context.Context) {
 	for _, r := range []drivers.Reader{slot, idReader, scanner} {
 		d.Publish(drivers.Event{Type: drivers.Attached, Reader: r})
 	}
-	b := openTab(t, browser, "zh-CN")
+	b := openTab(t, "zh-CN")
 
 	b.do(t, chromedp.Navigate(url))
 	b.wantText(t, "#link", "已连接")
@@ -128,7 +127,7 @@ func pageShowsReads(t *testing.T, browser context.Context) {
 	}
 }
 
-func pageTraining(t *testing.T, browser context.Context) {
+func pageTraining(t *testing.T, openTab opener) {
 	sim := &bench{}
 	d, url := deskServer(t, Config{Name: "reg-03", Simulator: sim, Status: func() Status {
 		return Status{Product: "cardferry", Version: "1.0.0", Role: "all", Upstream: Upstream{Kind: "none", State: UpstreamOff}}
@@ -136,7 +135,7 @@ func pageTraining(t *testing.T, browser context.Context) {
 	sim.desk = d
 	d.Publish(drivers.Event{Type: drivers.Attached, Reader: simSlot})
 	d.Publish(drivers.Event{Type: drivers.Attached, Reader: simScanner})
-	b := openTab(t, browser, "en-GB")
+	b := openTab(t, "en-GB")
 	b.do(t, chromedp.Navigate(url))
 	b.wantText(t, "#simulator", "Simulated readers (training)", "社会保障卡 · 卓测试", "电子健康卡二维码")
 	b.wantText(t, "#readers", "Simulated")
@@ -173,9 +172,9 @@ func pageTraining(t *testing.T, browser context.Context) {
 // pagePersonDoesNotStay runs the page with its time limits cut to a twentieth: a
 // person goes after a minute at the latest, and a card that was only held on for
 // a moment is shown all the same.
-func pagePersonDoesNotStay(t *testing.T, browser context.Context) {
+func pagePersonDoesNotStay(t *testing.T, openTab opener) {
 	d, url := deskServer(t, Config{})
-	b := openTab(t, browser, "zh-CN")
+	b := openTab(t, "zh-CN")
 	b.do(t, command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
 		Source: `const real = window.setTimeout; window.setTimeout = (f, ms) => real(f, ms === 8000 || ms === 60000 ? ms / 20 : ms);`,
 	}), chromedp.Navigate(url))
@@ -224,7 +223,7 @@ func pagePersonDoesNotStay(t *testing.T, browser context.Context) {
 }
 
 // pageReconnects ends the service under the page and starts it again.
-func pageReconnects(t *testing.T, browser context.Context) {
+func pageReconnects(t *testing.T, openTab opener) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -246,7 +245,7 @@ func pageReconnects(t *testing.T, browser context.Context) {
 	}
 	d, stop := serve(listener)
 	d.Publish(drivers.Event{Type: drivers.Attached, Reader: slot})
-	b := openTab(t, browser, "zh-CN")
+	b := openTab(t, "zh-CN")
 	b.do(t, chromedp.Navigate("http://"+address))
 	b.wantText(t, "#link", "已连接")
 	publishRead(d, aRead())
@@ -270,7 +269,7 @@ func pageReconnects(t *testing.T, browser context.Context) {
 
 // pageForeignPage opens a page of another origin that tries every way
 // into the desk that a page has.
-func pageForeignPage(t *testing.T, browser context.Context) {
+func pageForeignPage(t *testing.T, openTab opener) {
 	his := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<!doctype html><title>HIS</title>"))
@@ -301,7 +300,7 @@ func pageForeignPage(t *testing.T, browser context.Context) {
 		}
 		return got;
 	})()`
-	b := openTab(t, browser, "zh-CN")
+	b := openTab(t, "zh-CN")
 	for _, c := range []struct {
 		name, page string
 		may        []string

@@ -24,8 +24,11 @@ type chromium struct {
 	console []string
 }
 
+// opener opens a tab with storage of its own and lang as its first language.
+type opener func(t *testing.T, lang string) *chromium
+
 // startChromium starts a browser for the test and its subtests, or skips it.
-func startChromium(t *testing.T) context.Context {
+func startChromium(t *testing.T) opener {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a browser is not started with -short")
@@ -60,19 +63,16 @@ func startChromium(t *testing.T) context.Context {
 	if err := chromedp.Do(browser); err != nil {
 		t.Fatalf("start chromium: %v", err)
 	}
-	return browser
-}
-
-// openTab opens a tab with storage of its own and lang as its first language.
-func openTab(t *testing.T, browser context.Context, lang string) *chromium {
-	t.Helper()
-	c := &chromium{}
-	tab, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(c.hear))
-	c.ctx = tab
-	t.Cleanup(closeTab)
-	c.do(t, command(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{AcceptLanguage: lang}),
-		chromedp.EmulateViewport(1280, 860))
-	return c
+	return func(t *testing.T, lang string) *chromium {
+		t.Helper()
+		c := &chromium{}
+		tab, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext(), chromedp.WithListener(c.hear))
+		c.ctx = tab
+		t.Cleanup(closeTab)
+		c.do(t, command(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{AcceptLanguage: lang}),
+			chromedp.EmulateViewport(1280, 860))
+		return c
+	}
 }
 
 // command is a command of the DevTools protocol without an answer, as an action.

@@ -2,7 +2,6 @@ package desk
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -87,25 +86,17 @@ func (g guard) check(r *http.Request, navigable bool) (origin string, refusal pr
 }
 
 // knows reports whether the Host header, RFC 9112 section 3.2, names this desk.
-func (g guard) knows(hostport string) bool {
-	host := hostport
-	if h, port, err := net.SplitHostPort(hostport); err == nil {
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return false
-		}
-		host = h
-		if strings.Contains(h, ":") != strings.HasPrefix(hostport, "[") {
-			return false
-		}
-	} else if strings.HasPrefix(hostport, "[") && strings.HasSuffix(hostport, "]") {
-		host = hostport[1 : len(hostport)-1]
-		if !strings.Contains(host, ":") {
-			return false
-		}
-	} else if strings.ContainsAny(hostport, "[]:") {
+func (g guard) knows(host string) bool {
+	u, err := url.Parse("//" + host)
+	if err != nil || u.Host != host || u.User != nil {
 		return false
 	}
-	return slices.Contains(g.hosts, strings.ToLower(host))
+	if _, err := strconv.ParseUint(u.Port(), 10, 16); err != nil && u.Port() != "" {
+		return false
+	}
+	name := strings.ToLower(u.Hostname())
+	bracketed := strings.HasPrefix(host, "[")
+	return bracketed == strings.Contains(name, ":") && slices.Contains(g.hosts, name)
 }
 
 // ownOrigin is the origin of a page that was loaded from this listener. The

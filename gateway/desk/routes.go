@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -125,12 +126,13 @@ func limitBody(w http.ResponseWriter, r *http.Request) error {
 // recoverPanic turns a panic into an answer. The panic's value is not logged:
 // it might hold what was read from a card.
 func (d *Desk) recoverPanic(w http.ResponseWriter, r *http.Request) {
-	switch value := recover(); value {
-	case nil:
-	case http.ErrAbortHandler:
-		panic(value)
-	default:
-		d.logger.Error("desk handler panicked", "pattern", r.Pattern, "type", fmt.Sprintf("%T", value))
-		d.writeProblem(w, r, problem(codeInternal))
+	value := recover()
+	if value == nil {
+		return
 	}
+	if err, ok := value.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(value)
+	}
+	d.logger.Error("desk handler panicked", "pattern", r.Pattern, "type", fmt.Sprintf("%T", value))
+	d.writeProblem(w, r, problem(codeInternal))
 }
