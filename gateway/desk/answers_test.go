@@ -340,7 +340,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	if got := w.Header().Get("Allow"); got != "GET, HEAD, OPTIONS" {
 		t.Errorf("Allow: %q", got)
 	}
-	wantProblem(t, do(d, httptest.NewRequest("TRACE", "/v1/status", nil)), codeMethodNotAllowed)
+	wantProblem(t, do(d, httptest.NewRequest(http.MethodTrace, "/v1/status", nil)), codeMethodNotAllowed)
 }
 
 func TestEveryRouteIsServed(t *testing.T) {

@@ -188,22 +188,19 @@ func TestServerShutsDownWithOpenStreams(t *testing.T) {
 	defer server.Close()
 	client := server.Client()
 	ended := make(chan error, 2)
-	stream, err := client.Get(server.URL + "/v1/events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		_, err := io.Copy(io.Discard, stream.Body)
-		ended <- errors.Join(err, stream.Body.Close())
-	}()
-	go func() {
-		response, err := client.Get(server.URL + "/v1/reads/next?wait=60s")
+	opened := make(chan struct{})
+	drain := func(path string, begun func()) {
+		response, err := client.Get(server.URL + path)
+		begun()
 		if err == nil {
 			_, err = io.Copy(io.Discard, response.Body)
 			err = errors.Join(err, response.Body.Close())
 		}
 		ended <- err
-	}()
+	}
+	go drain("/v1/events", func() { close(opened) })
+	go drain("/v1/reads/next?wait=60s", func() {})
+	<-opened
 	server.Config.RegisterOnShutdown(d.Close)
 	if err := server.Config.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
