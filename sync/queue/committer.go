@@ -177,7 +177,7 @@ func (c *committer) classify(err error) error {
 // a new one when it is full or old.
 func (c *committer) segmentFor(class Class) (*segment, error) {
 	s, g, now := c.s, c.active[class], c.s.o.now()
-	if g != nil && g.size < s.o.SegmentBytes && now.Sub(g.created) < maxSegmentAge {
+	if g != nil && (g.count == 0 || g.size < s.o.SegmentBytes && now.Sub(g.created) < maxSegmentAge) {
 		return g, nil
 	}
 	next := s.takePrepared(class)
@@ -191,6 +191,7 @@ func (c *committer) segmentFor(class Class) (*segment, error) {
 		return nil, errors.Join(err, next.close())
 	}
 	if err := next.activate(c.next, s.o.SegmentBytes, now); err != nil {
+		c.next++ // a file of that name may be there now
 		return nil, errors.Join(fmt.Errorf("begin segment: %w", err), next.close(), os.Remove(next.path))
 	}
 	if err := s.o.fault("rolled"); err != nil {

@@ -131,7 +131,7 @@ func openDead(dir, quarantine string, keys Keyring, codec *codec) (d *dead, dama
 		if _, err := tx.CreateBucket(bucketParked); err != nil {
 			return err
 		}
-		return putCounted(h, keyHeader, fresh.encode())
+		return putHeader(h, &fresh)
 	}
 	// The old header replaces the fresh one: buckets come in name order, "h"
 	// before "p", so a file whose header is lost keeps none of its records.
@@ -140,8 +140,8 @@ func openDead(dir, quarantine string, keys Keyring, codec *codec) (d *dead, dama
 		switch string(bucket) {
 		case string(bucketHeader):
 			head, err := decodeFileHeader(v)
-			if errors.Is(err, ErrDamaged) {
-				return nil
+			if errors.Is(err, ErrDamaged) && string(k) == string(keyHeader) {
+				return nil // the spare follows
 			} else if err != nil {
 				return err
 			}
@@ -149,11 +149,12 @@ func openDead(dir, quarantine string, keys Keyring, codec *codec) (d *dead, dama
 				return fmt.Errorf("%w: dead.db: %w", ErrKeys, err)
 			}
 			headerRead = true
-			return putCounted(tx.Bucket(bucketHeader), keyHeader, v)
+			return putHeader(tx.Bucket(bucketHeader), &head)
 		case string(bucketParked):
-			if headerRead && len(k) == 8 {
-				return putCounted(tx.Bucket(bucketParked), k, v)
+			if !headerRead || len(k) != 8 {
+				return fmt.Errorf("%w: parked items without header", ErrDamaged)
 			}
+			return putCounted(tx.Bucket(bucketParked), k, v)
 		}
 		return nil
 	}

@@ -3,6 +3,7 @@ package queue
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -90,7 +91,7 @@ func (s *Store) load(class Class, at *position) bool {
 	if fresh && sealed {
 		_ = preread(g.path) // only speeds up what follows
 	}
-	got, err := s.readBatch(g, from, last, want, ackSet{words: done})
+	got, err := s.readBatch(g, from, last, want, ackSet{words: done}, sealed)
 	if err == nil && got.end && sealed && got.next.ord != count {
 		err = ErrDamaged
 	}
@@ -107,6 +108,9 @@ func (s *Store) load(class Class, at *position) bool {
 		return false
 	}
 
+	for _, b := range got.bad {
+		s.parkDamaged(g, b.ord, Header{Seq: b.seq, Class: class, Size: len(b.raw)}, b.raw)
+	}
 	s.mu.Lock()
 	if c.gen != from.gen {
 		s.mu.Unlock()
@@ -129,14 +133,11 @@ func (s *Store) load(class Class, at *position) bool {
 	more := c.cursor < c.last
 	s.mu.Unlock()
 	*at = got.next
-	for _, b := range got.bad {
-		s.parkDamaged(g, b.ord, Header{Seq: b.seq, Class: class, Size: len(b.raw)}, b.raw)
-	}
 	return more
 }
 
 // readBatch reads up to want undone records after from.seq, up to last.
-func (s *Store) readBatch(g *segment, from position, last uint64, want int, done ackSet) (loaded, error) {
+func (s *Store) readBatch(g *segment, from position, last uint64, want int, done ackSet, sealed bool) (loaded, error) {
 	got := loaded{next: from}
 	opened, err := g.view(func(tx *bbolt.Tx) error {
 		q, err := items(tx)
@@ -145,6 +146,7 @@ func (s *Store) readBatch(g *segment, from position, last uint64, want int, done
 		}
 		c := q.Cursor()
 		var k, v []byte
+		before := uint64(0)
 		if from.ord > 0 {
 			k, v = c.Seek(seqKey(from.seq + 1))
 		} else {
@@ -155,6 +157,10 @@ func (s *Store) readBatch(g *segment, from position, last uint64, want int, done
 				return ErrDamaged
 			}
 			seq := binary.BigEndian.Uint64(k)
+			if sealed && seq > last || seq <= before {
+				return fmt.Errorf("%w: keys out of order", ErrDamaged)
+			}
+			before = seq
 			if seq > last || len(got.entries) >= want {
 				return nil
 			}

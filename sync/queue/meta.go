@@ -31,7 +31,7 @@ const metaBallast = 1 << 20
 
 // renewDB copies the database at path, read-only and guarded, into a fresh file
 // that replaces it; a missing one is created empty. prepare makes the buckets,
-// put copies one pair. A damaged database goes to quarantine and is reported;
+// put copies one pair and may say that it is damaged. A damaged database goes to quarantine and is reported;
 // what could be read of it is kept.
 func renewDB(path, quarantine string, prepare func(*bbolt.Tx) error,
 	put func(tx *bbolt.Tx, bucket, k, v []byte) error,
@@ -105,8 +105,8 @@ func copyDB(to *bbolt.DB, path string, put func(tx *bbolt.Tx, bucket, k, v []byt
 				})
 			})
 		})
-		if putErr == nil && readErr != nil {
-			damage = damaged(readErr)
+		if readErr != nil && (putErr == nil || errors.Is(putErr, ErrDamaged)) {
+			damage, putErr = damaged(readErr), nil
 		}
 		return putErr
 	})

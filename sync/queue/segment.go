@@ -18,9 +18,10 @@ import (
 // The buckets of a segment. The sequence of bucketItems counts its items; bbolt
 // rewrites it with every commit anyway.
 var (
-	bucketHeader = []byte("h") // "header" -> fileHeader, later "footer" -> footer
+	bucketHeader = []byte("h") // "header" and a spare -> fileHeader, later "footer" -> footer
 	bucketItems  = []byte("q") // sequence number, 8 bytes big-endian -> envelope
 	keyHeader    = []byte("header")
+	keySpare     = []byte("spare header") // without the key in it all items would be lost
 	keyFooter    = []byte("footer")
 )
 
@@ -110,6 +111,22 @@ func decodeFileHeader(b []byte) (fileHeader, error) {
 	return fileHeader{Class(b[1]), [16]byte(b[6:22]), append([]byte(nil), b[headerFixed:]...)}, nil
 }
 
+func putHeader(b *bbolt.Bucket, h *fileHeader) error {
+	if err := putCounted(b, keyHeader, h.encode()); err != nil {
+		return err
+	}
+	return putCounted(b, keySpare, h.encode())
+}
+
+// readHeader reads a file's header, the spare if need be.
+func readHeader(b *bbolt.Bucket) (fileHeader, error) {
+	h, err := decodeFileHeader(b.Get(keyHeader))
+	if errors.Is(err, ErrDamaged) {
+		h, err = decodeFileHeader(b.Get(keySpare))
+	}
+	return h, err
+}
+
 // prepareSegment creates a segment under a temporary name, synced, ready to take
 // items once named.
 func prepareSegment(dir string, c Class, keys Keyring, codec *codec, segmentBytes int64) (*segment, error) {
@@ -139,7 +156,7 @@ func prepareSegment(dir string, c Class, keys Keyring, codec *codec, segmentByte
 			return err
 		}
 		g.size = tx.Size()
-		return h.Put(keyHeader, head.encode())
+		return putHeader(h, &head)
 	})
 	if err != nil {
 		_ = g.close()
@@ -155,6 +172,9 @@ func (g *segment) activate(first uint64, segmentBytes int64, now time.Time) erro
 	defer g.hmu.Unlock()
 	name := segmentName(g.class, first)
 	path := filepath.Join(filepath.Dir(g.path), name)
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		return errors.Join(fmt.Errorf("segment %s exists", name), err)
+	}
 	if !renameOpen {
 		if err := g.db.Close(); err != nil {
 			return err
@@ -295,7 +315,7 @@ func loadSegment(path string, c Class, first uint64, keys Keyring, codec *codec)
 		if h == nil {
 			return fmt.Errorf("%w: no header", ErrDamaged)
 		}
-		head, err := decodeFileHeader(h.Get(keyHeader))
+		head, err := readHeader(h)
 		if err != nil {
 			return err
 		}

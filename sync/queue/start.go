@@ -104,7 +104,7 @@ func (s *Store) findSegments() ([]foundSegment, error) {
 			if err := s.setAside(path, err); err != nil {
 				return nil, err
 			}
-			s.high = max(s.high, first-1)
+			s.high = max(s.high, first)
 			continue
 		} else if err != nil {
 			return nil, err
@@ -124,13 +124,16 @@ func (s *Store) setAside(path string, cause error) error {
 func (s *Store) addSegment(f foundSegment, rows *metaRows) error {
 	g := f.segment
 	g.sealed = true
+	// A number that names a file counts as used, also when the file is empty:
+	// otherwise the next segment would take its name, and be unlinked in its place.
+	s.high = max(s.high, g.first)
 	if f.foot == nil { // the tail of a process that did not close
 		f.foot = rows.foot(g)
 		if f.foot == nil {
 			var err error
 			g.footRow = true
 			if f.foot, err = g.rescan(); errors.Is(err, ErrDamaged) {
-				s.high = max(s.high, g.first-1, f.foot.last)
+				s.high = max(s.high, f.foot.last)
 				return s.setAside(g.path, err)
 			} else if err != nil {
 				return err
