@@ -25,6 +25,9 @@
 // further card is tried in that reader before it has. [Driver.Run] waits a
 // short while for such a link and then returns without it.
 //
+// On Windows the process does not start without winscard.dll, which Windows has
+// wherever there can be a reader.
+//
 // Standards: PC/SC Workgroup specification, part 5 (resource manager) and part 3
 // (contactless ATR); ISO/IEC 7816-3 and 7816-4.
 package pcsc
@@ -69,6 +72,8 @@ type limits struct {
 	connect time.Duration // SCardConnect, which may reset the card, or SCardBeginTransaction
 	settle  time.Duration // from a failed command to the event that says the card left
 	grace   time.Duration // for stuck calls when Run ends
+	watch   time.Duration // longest wait of the watcher, which then shows that the service answers
+	hung    time.Duration // silence of the watcher that means that the service hangs
 }
 
 // New returns a driver that is not running yet.
@@ -85,6 +90,8 @@ func New(cfg Config) *Driver {
 			connect: 3 * time.Second,
 			settle:  600 * time.Millisecond, // vpcd is polled every 400 ms
 			grace:   2 * time.Second,
+			watch:   30 * time.Second,
+			hung:    time.Minute,
 		},
 	}
 }

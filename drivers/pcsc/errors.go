@@ -36,6 +36,8 @@ var (
 	errSilent = errors.New("no answer within the limit; remove the card, re-plug the reader if that does not help")
 	// errBusy is SCardConnect or SCardBeginTransaction not returning in time.
 	errBusy = errors.New("another program is in a transaction with the card; close it")
+	// errHung is a service that takes calls and does not answer them.
+	errHung = errors.New("the PC/SC service hangs; restart it: systemctl restart pcscd, or the Windows service SCardSvr")
 	// errNoAnswer is a response without a status word (ISO 7816-4, 5.1), which
 	// vpcd and some readers pass on as success when the card is pulled.
 	errNoAnswer = errors.New("response without status word; present the card again")
@@ -145,6 +147,8 @@ func classify(err error) class {
 		return classSilent
 	case errors.Is(err, errBusy):
 		return classBusy
+	case errors.Is(err, errHung):
+		return classServiceDown
 	case errors.Is(err, errNoAnswer):
 		return classTransport
 	case errors.Is(err, errNoProtocol):

@@ -3,6 +3,7 @@
 package pcsc
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -40,9 +41,10 @@ type outage struct {
 
 // failed takes a failure and returns the fault to report, if any. The first
 // failure is none yet: a service that restarts, or is started by its socket, is
-// back at once, and one that ends may refuse its last client as if by polkit.
+// back at once, and one that ends may refuse its last client as if by polkit. One
+// that hangs has had its time already.
 func (o *outage) failed(err error) (drivers.Fault, bool) {
-	if o.failures++; o.failures < 2 {
+	if o.failures++; o.failures < 2 && !errors.Is(err, errHung) {
 		return drivers.Fault{}, false
 	}
 	code := drivers.FaultServiceDown

@@ -59,6 +59,26 @@ func TestServiceDiesDuringRead(t *testing.T) {
 	r.expect(readers[0].name, drivers.Attached)
 }
 
+// A service that hangs is noticed, and so is that it goes on.
+func TestHungService(t *testing.T) {
+	r := run(t, readOneByte, func(l *limits) { l.watch, l.hung = 100*time.Millisecond, 3*time.Second })
+	if err := service.Suspend(); err != nil {
+		t.Fatal(err)
+	}
+	for _, reader := range readers {
+		r.expect(reader.name, drivers.Detached)
+	}
+	r.expectFault(Name, drivers.FaultServiceDown)
+	if err := service.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	for _, reader := range readers {
+		r.expect(reader.name, drivers.Attached)
+	}
+	r.insert(0, says(1))
+	r.expect(readers[0].name, drivers.Presented, drivers.Completed)
+}
+
 // A driver that starts before the service waits for it.
 func TestStartWithoutService(t *testing.T) {
 	needService(t)
@@ -110,6 +130,7 @@ func TestOutage(t *testing.T) {
 		{"a service that ends refuses its last client", []error{denied, down, down}, []drivers.FaultCode{drivers.FaultServiceDown}},
 		{"no storm between two kinds", []error{down, denied, down, denied, down},
 			[]drivers.FaultCode{drivers.FaultAccessDenied, drivers.FaultServiceDown}},
+		{"a service that hangs is told at once", []error{errHung}, []drivers.FaultCode{drivers.FaultServiceDown}},
 		{"panic in the binding", []error{errors.New("x"), errors.New("x")}, []drivers.FaultCode{drivers.FaultServiceDown}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,15 +23,20 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 	snapshots, ended := make(chan snapshot), make(chan struct{})
 	go func() {
 		defer close(ended)
-		watch(ctx, snapshots)
+		watch(ctx, d.limits.watch, snapshots)
 	}()
 	a := newAttendance(d, emit)
+	hung := time.NewTimer(d.limits.hung)
+	defer hung.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			d.finish(ended, a.leaving.Wait)
 			return nil
+		case <-hung.C: // goes again with the next snapshot
+			a.lost(ctx, errHung)
 		case s := <-snapshots:
+			hung.Reset(d.limits.hung)
 			if s.err != nil {
 				a.lost(ctx, s.err)
 			} else {

@@ -23,7 +23,6 @@ const (
 	// readers), without the pseudo reader, and on Windows, where the scard
 	// package does not keep the reader names alive during the call.
 	shortWait = time.Second
-	longWait  = 30 * time.Second
 	// idleWakes is how many waits in a row may end without news before the
 	// watcher slows down: a broken reader driver must not cost a CPU.
 	idleWakes = 8
@@ -45,14 +44,15 @@ type readerState struct {
 	state    state
 }
 
-// watch reports snapshots until ctx ends. After an error it starts over with a
+// watch reports snapshots until ctx ends, one at least whenever the longest wait
+// is over. After an error it starts over with a
 // new context, which is the only thing that helps once a service has gone (an
 // old context stays "valid" for ever).
-func watch(ctx context.Context, out chan<- snapshot) {
+func watch(ctx context.Context, longest time.Duration, out chan<- snapshot) {
 	var pause backoff
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := observe(ctx, out)
+		err := observe(ctx, longest, out)
 		if ctx.Err() != nil {
 			return
 		}
@@ -71,7 +71,7 @@ func watch(ctx context.Context, out chan<- snapshot) {
 }
 
 // observe reports snapshots from one PC/SC context until that fails or ctx ends.
-func observe(ctx context.Context, out chan<- snapshot) (err error) {
+func observe(ctx context.Context, longest time.Duration, out chan<- snapshot) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("PC/SC binding panicked (%T) while watching readers", v)
@@ -83,16 +83,16 @@ func observe(ctx context.Context, out chan<- snapshot) (err error) {
 	}
 	defer func() { _ = sc.Release() }() // the service may be gone
 	defer cancelOnDone(ctx, sc)()
-	w := &watcher{sc: sc, wait: shortWait}
+	w := &watcher{sc: sc, wait: shortWait, longest: longest}
 	for ctx.Err() == nil {
 		if err := w.relist(); err != nil {
 			return err
 		}
-		news, err := w.next(ctx)
+		worth, err := w.next(ctx)
 		if err != nil {
 			return err
 		}
-		if !news {
+		if !worth {
 			continue
 		}
 		select {
@@ -134,9 +134,11 @@ type watcher struct {
 	states []scard.ReaderState // readers in the service's order
 	pnp    scard.ReaderState
 	noPnP  bool // this service does not know the pseudo reader
-	wait   time.Duration
-	idle   int // waits in a row without news
-	stale  bool
+	stale  bool // the list has changed since the last snapshot
+
+	wait    time.Duration // the next one
+	longest time.Duration // any wait
+	idle    int           // waits in a row without news
 }
 
 // relist brings the list of readers up to date. What is known about readers that
@@ -184,8 +186,9 @@ func listReaders(sc *scard.Context) ([]string, error) {
 	}
 }
 
-// next waits for news: a reader that came, left or changed its state.
-func (w *watcher) next(ctx context.Context) (news bool, err error) {
+// next waits for news, a reader that came, left or changed its state, and
+// returns whether a snapshot is due: also after a full wait without news.
+func (w *watcher) next(ctx context.Context) (due bool, err error) {
 	if w.stale {
 		w.stale = false
 		return true, nil
@@ -193,15 +196,16 @@ func (w *watcher) next(ctx context.Context) (news bool, err error) {
 	args, timeout := w.arguments()
 	if len(args) == 0 {
 		sleep(ctx, timeout)
-		return false, nil
+		return true, nil
 	}
 	err = wrap("SCardGetStatusChange", w.sc.GetStatusChange(args, timeout))
+	news := false
 	switch {
 	case err == nil:
 		news = w.learn(args)
 	case is(err, scard.ErrTimeout):
-		w.wait = longWait
-		return false, nil
+		w.wait = w.longest
+		return true, nil
 	case is(err, scard.ErrCancelled):
 		return false, nil
 	case is(err, scard.ErrUnknownReader), is(err, scard.ErrReaderUnavailable):
@@ -224,7 +228,7 @@ func (w *watcher) arguments() ([]scard.ReaderState, time.Duration) {
 	args := make([]scard.ReaderState, 0, len(w.states)+1)
 	args = append(args, w.states[:min(len(w.states), maxStates)]...)
 	if w.noPnP || len(args) == maxStates {
-		return args, shortWait
+		return args, min(shortWait, w.longest)
 	}
 	if w.pnp.Reader == "" {
 		w.pnp = scard.ReaderState{Reader: pnpReader}
@@ -233,7 +237,7 @@ func (w *watcher) arguments() ([]scard.ReaderState, time.Duration) {
 			w.pnp.CurrentState = scard.StateFlag(len(w.states) << 16)
 		}
 	}
-	timeout := w.wait
+	timeout := min(w.wait, w.longest)
 	if runtime.GOOS != "linux" {
 		timeout = min(timeout, shortWait)
 	}

@@ -5,6 +5,7 @@ package pcsc
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/ebfe/scard"
 )
@@ -31,7 +32,8 @@ func TestSameCard(t *testing.T) {
 }
 
 func TestLearn(t *testing.T) {
-	w := &watcher{wait: longWait, states: []scard.ReaderState{{Reader: "A"}, {Reader: "B"}}}
+	const longest = 30 * time.Second
+	w := &watcher{wait: longest, longest: longest, states: []scard.ReaderState{{Reader: "A"}, {Reader: "B"}}}
 	pnp := func(s scard.StateFlag) scard.ReaderState { return scard.ReaderState{Reader: pnpReader, EventState: s} }
 	reader := func(name string, s scard.StateFlag) scard.ReaderState {
 		return scard.ReaderState{Reader: name, EventState: s}
@@ -62,7 +64,7 @@ func TestLearn(t *testing.T) {
 			t.Errorf("%s: %v, want %v", step.name, got, step.want)
 		}
 	}
-	if w.wait != longWait {
+	if w.wait != longest {
 		t.Error("no reader came, and still it hurries")
 	}
 	if w.learn([]scard.ReaderState{pnp(scard.StateChanged)}); w.wait != shortWait {
@@ -87,7 +89,7 @@ func TestArguments(t *testing.T) {
 		{maxStates, false, maxStates}, // no place for the pseudo reader
 		{maxStates + 3, false, maxStates},
 	} {
-		w := &watcher{noPnP: c.noPnP, wait: longWait, states: make([]scard.ReaderState, c.readers)}
+		w := &watcher{noPnP: c.noPnP, wait: time.Minute, longest: time.Minute, states: make([]scard.ReaderState, c.readers)}
 		args, timeout := w.arguments()
 		if len(args) != c.want {
 			t.Errorf("%d readers: waits for %d states, want %d", c.readers, len(args), c.want)

@@ -15,7 +15,7 @@ import (
 // crashes: every reader's events must still make a sentence, and at the end
 // every card is read.
 func TestRandomLife(t *testing.T) {
-	const steps, crashEvery = 60, 25
+	const steps, crashEvery = 40, 15
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
