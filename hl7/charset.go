@@ -26,15 +26,16 @@ type charset struct {
 	escaped bool
 }
 
-// charsets lists the sets; the keys of byName are what MSH-18 or a configuration
-// may say, upper case with everything but letters and digits removed. The first
-// key is the IANA name's.
+// The sets. The keys of byName are what MSH-18 or a configuration may say, upper
+// case, with everything but letters and digits removed. Table 0211 has no code
+// for some sets that senders use all the same; and Shift JIS is what a lone ISO
+// IR14 (half-width katakana) is a part of.
 var (
 	csUTF8        = &charset{name: "UTF-8", table: "UNICODE UTF-8"}
 	csASCII       = &charset{name: "US-ASCII", table: "ASCII", enc: charmap.Windows1252}
 	csGB18030     = &charset{name: "GB18030", table: "GB 18030-2000", enc: simplifiedchinese.GB18030, charLen: gb18030Len}
 	csBig5        = &charset{name: "Big5", table: "BIG-5", enc: traditionalchinese.Big5, charLen: big5Len}
-	csShiftJIS    = &charset{name: "Shift_JIS", table: "ISO IR14", enc: japanese.ShiftJIS, charLen: shiftJISLen}
+	csShiftJIS    = &charset{name: "Shift_JIS", enc: japanese.ShiftJIS, charLen: shiftJISLen}
 	csISO2022JP   = &charset{name: "ISO-2022-JP", table: "ASCII~ISO IR87", enc: japanese.ISO2022JP, escaped: true}
 	csEUCJP       = &charset{name: "EUC-JP", enc: japanese.EUCJP}
 	csEUCKR       = &charset{name: "EUC-KR", table: "KS X 1001", enc: korean.EUCKR}
@@ -97,6 +98,10 @@ func lookupCharset(name []byte) *charset {
 	}
 	return byName[string(key[:n])]
 }
+
+// KnownCharset says whether a name can be used in [Options] and
+// [Message.Recode].
+func KnownCharset(name string) bool { return lookupCharset([]byte(name)) != nil }
 
 // declaredCharset resolves the repetitions of MSH-18. The first is the set the
 // message starts in; a later ISO IR87 or IR159 announces ISO 2022 switching.

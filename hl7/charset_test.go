@@ -94,6 +94,14 @@ func TestCharsets(t *testing.T) {
 	}
 }
 
+func TestKnownCharset(t *testing.T) {
+	for name, want := range map[string]bool{"GB18030": true, "gb 18030-2000": true, "8859/15": true, "": false, "CNS 11643": false, "an unreasonably long name of a set": false} {
+		if KnownCharset(name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
+	}
+}
+
 // TestTrailBytesAreNotDelimiters has a two-byte character for every trail byte that is a
 // delimiter; a splitter that works on bytes tears them apart.
 func TestTrailBytesAreNotDelimiters(t *testing.T) {
@@ -201,5 +209,48 @@ func TestISO2022DelimitersInsideKanji(t *testing.T) {
 	m := parse(t, header18("~ISO IR87")+"\rPID|1||\x1b$B\x30\x7C\rPV1|1|I")
 	if get(t, m, "PV1-2").Text() != "I" {
 		t.Error("a forgotten return to ASCII reaches into the next segment")
+	}
+}
+
+// TestEveryTwoByteCharacterSurvivesTheSplit puts each character of a set next to
+// delimiters and compares with the same message in UTF-8.
+func TestEveryTwoByteCharacterSurvivesTheSplit(t *testing.T) {
+	tests := []struct {
+		name, msh18   string
+		opt           Options
+		enc           encoding.Encoding
+		before, after string
+		first, last   byte
+		least         int // characters the set surely has
+	}{
+		{"GB 18030", "GB 18030-2000", Options{}, simplifiedchinese.GB18030, "", "", 0x81, 0xFE, 21_000},
+		{"Big5", "BIG-5", Options{}, traditionalchinese.Big5, "", "", 0x81, 0xFE, 13_000},
+		{"Shift JIS", "", Options{Charset: "Shift_JIS"}, japanese.ShiftJIS, "", "", 0x81, 0xFC, 6_800},
+		{"KS X 1001", "KS X 1001", Options{}, korean.EUCKR, "", "", 0x81, 0xFE, 8_200},
+		{"ISO 2022 JP", "~ISO IR87", Options{}, japanese.ISO2022JP, "\x1b$B", "\x1b(B", 0x21, 0x7E, 6_800},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var local, utf []byte
+			local = append(local, header18(tt.msh18)...)
+			utf = append(utf, header18(tt.msh18)...)
+			n := 0
+			for lead := int(tt.first); lead <= int(tt.last); lead++ {
+				for trail := 0x21; trail <= 0xFE; trail++ {
+					char := tt.before + string([]byte{byte(lead), byte(trail)}) + tt.after
+					text, err := tt.enc.NewDecoder().String(char)
+					if back, e := tt.enc.NewEncoder().String(text); err != nil || e != nil || back != char || len([]rune(text)) != 1 {
+						continue // not one character of the set
+					}
+					n++
+					local = append(local, "\rZ|"+char+"^a"+char+"b~"+char+"|"+char+"\\F\\"+char...)
+					utf = append(utf, "\rZ|"+text+"^a"+text+"b~"+text+"|"+text+"\\F\\"+text...)
+				}
+			}
+			if n < tt.least {
+				t.Fatalf("only %d characters tried", n)
+			}
+			sameLeaves(t, parse(t, string(utf), Options{Charset: "UTF-8"}), parse(t, string(local), tt.opt))
+		})
 	}
 }

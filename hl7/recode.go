@@ -8,7 +8,7 @@ import (
 )
 
 // Recode writes the message in another character set (an HL7 table 0211 code or
-// IANA name, "" keeps the set) and with other delimiters (the zero value keeps
+// IANA name, "" keeps the set, UTF-8 for a UTF-16 message) and with other delimiters (the zero value keeps
 // them). Structure and texts stay equal, escapes are written for the new set,
 // MSH-2 and MSH-18 say what is in use. The message itself is not changed.
 //
