@@ -193,7 +193,7 @@ func (b *builtin) build(r *run, w *row, node *resource.Node, c cursor, v *vocabu
 		code.use()
 		return
 	}
-	text := strings.Join(strings.Fields(code.text()), " ")
+	text := oneLine(code.text())
 	if text == "" && display.text() == "" {
 		return
 	}

@@ -89,7 +89,7 @@ func (r *run) resolve() {
 		case to.display != "":
 			ref.node.Set(&r.arena, "display", cleanText(to.display))
 		default:
-			ref.node.Set(&r.arena, "reference", "urn:uuid:"+to.id)
+			ref.node.Set(&r.arena, "reference", to.url)
 		}
 	}
 }
@@ -111,7 +111,8 @@ func (r *run) release(b *built) {
 
 // add makes a resource of the gateway's own, its id derived from the message key.
 func (r *run) add(typ string) *built {
-	b := &built{label: typ, node: r.arena.New(typeOf(typ)), grp: r.root, id: r.t.uuid(typ + "|message|" + r.key + "|gateway")}
+	b := &built{label: typ, node: r.arena.New(typeOf(typ)), grp: r.root}
+	b.identifyAs(r.t, typ+"|message|"+r.key+"|gateway")
 	r.built = append(r.built, b)
 	return b
 }
@@ -133,7 +134,7 @@ func (r *run) record(event string) {
 	}
 	for _, b := range r.built {
 		if b.label == "Patient" && b.live() {
-			n.Set(&r.arena, "subject.reference", "urn:uuid:"+b.id)
+			n.Set(&r.arena, "subject.reference", b.url)
 			break
 		}
 	}
@@ -147,7 +148,7 @@ func (r *run) record(event string) {
 	prov := r.provenance(recorded)
 	entity := prov.Add(&r.arena, prov.Type().MustElement("entity"))
 	entity.Set(&r.arena, "role", "source")
-	entity.Set(&r.arena, "what.reference", "urn:uuid:"+doc.id)
+	entity.Set(&r.arena, "what.reference", doc.url)
 	if found, _ := r.repair.Repair(prov); len(found) > 0 {
 		r.issues = append(r.issues, problems(found)...)
 	}
@@ -168,7 +169,7 @@ func (r *run) provenance(recorded string) *resource.Node {
 	n := p.node
 	for _, b := range r.built {
 		if b != p && b.live() {
-			n.Add(&r.arena, n.Type().MustElement("target")).Set(&r.arena, "reference", "urn:uuid:"+b.id)
+			n.Add(&r.arena, n.Type().MustElement("target")).Set(&r.arena, "reference", b.url)
 		}
 	}
 	if n.Child("recorded") == nil {
@@ -248,7 +249,7 @@ func (r *run) bundle() []byte {
 			r.tag(b.node, "tag", tagSystem, "partial")
 		}
 		entry := n.Add(&r.arena, entryElem)
-		entry.Set(&r.arena, "fullUrl", "urn:uuid:"+b.id)
+		entry.Set(&r.arena, "fullUrl", b.url)
 		entry.Attach(resourceElem, b.node)
 		entry.Set(&r.arena, "request.method", "PUT")
 		entry.Set(&r.arena, "request.url", b.node.Type().Name+"/"+b.id)

@@ -32,7 +32,7 @@ func (t *Translator) PatientBundle(p *r4.Patient, coverage []r4.Coverage, c Card
 	}
 	mem := t.borrow()
 	defer t.giveBack(mem)
-	r := run{t: t, key: key, scratch: mem, zone: t.config.Zone, root: &group{}, budget: maxRows}
+	r := run{t: t, key: key, scratch: mem, zone: t.config.Zone, root: &group{}}
 	patient, err := r.adopt("Patient", p)
 	if err != nil {
 		return nil, err

@@ -170,11 +170,11 @@ func (r *run) name(b *built) string {
 			} else {
 				key = typ + "|" + key
 			}
-			b.id = r.t.uuid(key)
+			b.identifyAs(r.t, key)
 			return b.id
 		}
 	}
-	b.id = r.t.uuid(r.numbered(typ + "|message|" + r.key + "|" + b.label))
+	b.identifyAs(r.t, r.numbered(typ+"|message|"+r.key+"|"+b.label))
 	return b.id
 }
 
@@ -285,25 +285,34 @@ var namespace = [16]byte{0x6f, 0x1d, 0x3a, 0x5e, 0x90, 0x4b, 0x4c, 0x17, 0xa2, 0
 
 // uuid5 is the version 5 UUID of a name in a namespace (RFC 9562, 5.5).
 func uuid5(ns [16]byte, name string) [16]byte {
-	h := sha1.New() //nolint:gosec // not for security: defined so by the RFC
-	_, _ = h.Write(ns[:])
-	_, _ = h.Write([]byte(name))
-	var u [16]byte
-	copy(u[:], h.Sum(nil))
+	var short [256]byte
+	sum := sha1.Sum(append(append(short[:0], ns[:]...), name...)) //nolint:gosec // not for security: defined so by the RFC
+	u := [16]byte(sum[:16])
 	u[6] = u[6]&0x0F | 0x50
 	u[8] = u[8]&0x3F | 0x80
 	return u
 }
 
-// uuid is the text of the version 5 UUID of a key in the site's namespace.
-func (t *Translator) uuid(key string) string {
+// urn is the version 5 UUID of a key in the site's namespace as a URN.
+func (t *Translator) urn(key string) string {
 	u := uuid5(t.namespace, key)
-	b := make([]byte, 36)
+	var text [len(urnUUID) + 36]byte
+	copy(text[:], urnUUID)
+	b := text[len(urnUUID):]
 	hex.Encode(b[0:8], u[0:4])
 	hex.Encode(b[9:13], u[4:6])
 	hex.Encode(b[14:18], u[6:8])
 	hex.Encode(b[19:23], u[8:10])
 	hex.Encode(b[24:36], u[10:16])
 	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
-	return string(b)
+	return string(text[:])
 }
+
+// identifyAs gives the resource the id derived from a key.
+func (b *built) identifyAs(t *Translator, key string) {
+	b.url = t.urn(key)
+	b.id = b.url[len(urnUUID):]
+}
+
+// urnUUID begins the fullUrl of every entry.
+const urnUUID = "urn:uuid:"

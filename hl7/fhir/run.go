@@ -9,8 +9,12 @@ import (
 	"cardferry/hl7/fhir/resource"
 )
 
-// maxRows bounds the rows executed for one message, whatever the tables say.
-const maxRows = 2_000_000
+// The rows executed for one message are bounded by its values, whatever the
+// tables say. A result of ten values takes about 150.
+const (
+	rowsPerMessage = 20_000
+	rowsPerValue   = 100
+)
 
 // run is one translation in progress.
 type run struct {
@@ -29,47 +33,14 @@ type run struct {
 	budget int
 }
 
-// scratch is memory that translations use one after the other.
-type scratch struct {
-	arena  resource.Arena
-	repair resource.Repairer
-	leaves []leaf
-	buf    []byte
-}
-
-// keptBytes bounds what a scratch keeps of a large message.
-const keptBytes = 1 << 20
-
-// borrow takes a scratch out of the translator's pool; giveBack wipes it, since
-// it held patient data, and returns it.
-func (t *Translator) borrow() *scratch {
-	if s, ok := t.pool.Get().(*scratch); ok {
-		return s
-	}
-	return &scratch{}
-}
-
-func (t *Translator) giveBack(s *scratch) {
-	s.arena.Reset()
-	clear(s.leaves)
-	clear(s.buf)
-	if cap(s.buf) > keptBytes {
-		s.buf = nil
-	}
-	if cap(s.leaves) > keptBytes/64 {
-		s.leaves = nil
-	}
-	t.pool.Put(s)
-}
-
 // built is a resource being made.
 type built struct {
 	label   string // "Patient", "Patient/subsumed"; the type for those made behind a reference
 	node    *resource.Node
 	grp     *group
 	seg     *segment // the segment that made it first
-	id      string
-	naming  bool // its id is being derived
+	url, id string   // "urn:uuid:…" and what follows
+	naming  bool     // its id is being derived
 	display string
 	gone    bool
 	brief   bool   // mentioned only: tagged partial

@@ -38,11 +38,21 @@ func (r *run) scalar(p *definition.Primitive, s string) string {
 	case "uri", "url", "canonical", "oid", "uuid":
 		return escapeURI(strings.TrimSpace(s))
 	case "code":
-		return strings.Join(strings.Fields(s), " ")
+		return oneLine(s)
 	case "id", "base64Binary":
 		return s
 	}
 	return cleanText(s)
+}
+
+// oneLine trims and makes every run of white space one space, as codes demand.
+func oneLine(s string) string {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= utf8.RuneSelf {
+			return strings.Join(strings.Fields(s), " ")
+		}
+	}
+	return s
 }
 
 // cleanText makes a FHIR string: trimmed, without control characters other than

@@ -164,9 +164,27 @@ func (t *template) constant() (string, bool) {
 	return "", false
 }
 
+// fixed is the text of a template without positions for one site.
+func (t *template) fixed(site string) (string, bool) {
+	var b strings.Builder
+	for _, p := range t.parts {
+		if p.from != nil {
+			return "", false
+		}
+		if p.site {
+			b.WriteString(site)
+		}
+		b.WriteString(p.text)
+	}
+	return strings.TrimSpace(b.String()), true
+}
+
 // expand fills the template in, noting what it took as used.
 func (t *template) expand(s *scope) string {
 	if text, ok := t.constant(); ok {
+		return text
+	}
+	if text, ok := s.run.t.fixed[t]; ok {
 		return text
 	}
 	var b strings.Builder

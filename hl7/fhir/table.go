@@ -221,14 +221,15 @@ func readTable(f fs.FS, name, kind string, cols []string) ([]*record, []error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := r.FieldPos(0)
 		if err != nil {
 			var bad *csv.ParseError
+			line := 0
 			if errors.As(err, &bad) {
 				line, err = bad.Line, bad.Err
 			}
 			return out, append(mistakes, &TableError{name, line, err})
 		}
+		line, _ := r.FieldPos(0)
 		if first {
 			if !slices.Equal(row, cols) {
 				return out, append(mistakes, &TableError{name, line, fmt.Errorf("the header must be %s", strings.Join(cols, ","))})

@@ -32,7 +32,8 @@ type Translator struct {
 	config    Config
 	site      string // the namespace as part of a URI
 	namespace [16]byte
-	pool      sync.Pool // of *scratch
+	fixed     map[*template]string // values without positions, with the site filled in
+	pool      sync.Pool            // of *scratch
 }
 
 // Result is the outcome of one translation.
@@ -64,7 +65,20 @@ func NewTranslator(t *Tables, c Config) (*Translator, error) {
 		}
 	}
 	c.Systems = maps.Clone(c.Systems)
-	return &Translator{tables: t, config: c, site: escapeURI(c.Namespace), namespace: uuid5(namespace, c.Namespace)}, nil
+	tr := &Translator{tables: t, config: c, site: escapeURI(c.Namespace), namespace: uuid5(namespace, c.Namespace),
+		fixed: map[*template]string{}}
+	for _, m := range [...]map[string]*mapping{t.segments, t.datatypes} {
+		for _, mp := range m {
+			for _, w := range mp.rows {
+				if w.value != nil {
+					if text, ok := w.value.fixed(tr.site); ok {
+						tr.fixed[w.value] = text
+					}
+				}
+			}
+		}
+	}
+	return tr, nil
 }
 
 // Version is the version of the mapping: that of the shipped tables and a
@@ -83,8 +97,9 @@ func (t *Translator) Translate(m *hl7.Message, key string) (Result, error) {
 	}
 	mem := t.borrow()
 	defer t.giveBack(mem)
-	r := run{t: t, msg: m, key: key, scratch: mem, zone: m.Zone(t.config.Zone), budget: maxRows}
+	r := run{t: t, msg: m, key: key, scratch: mem, zone: m.Zone(t.config.Zone)}
 	r.view = newView(m, mem)
+	r.budget = rowsPerMessage + rowsPerValue*len(mem.leaves)
 	event := cleanText(event(m))
 	s := t.tables.structures[t.tables.events[event]]
 	if s == nil {
