@@ -171,8 +171,17 @@ func TestRecodeDelimiters(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := parse(t, msg).Recode("", Delimiters{Field: '|', Component: '|'}); !errors.Is(err, ErrBadDelimiters) {
-		t.Errorf("bad delimiters: %v", err)
+	for name, d := range map[string]Delimiters{
+		"equal":               {Field: '|', Component: '|'},
+		"a gap":               {Field: '|', Component: '^', Repetition: '~', Subcomponent: '&'},
+		"no component":        {Field: '|'},
+		"a letter":            {Field: '|', Component: 'A'},
+		"no field separator":  {Component: '^'},
+		"truncation in a gap": {Field: '|', Component: '^', Truncation: '#'},
+	} {
+		if _, err := parse(t, msg).Recode("", d); !errors.Is(err, ErrBadDelimiters) && !errors.Is(err, ErrTooShort) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

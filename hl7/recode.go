@@ -8,9 +8,10 @@ import (
 )
 
 // Recode writes the message in another character set (an HL7 table 0211 code or
-// IANA name, "" keeps the set, UTF-8 for a UTF-16 message) and with other delimiters (the zero value keeps
-// them). Structure and texts stay equal, escapes are written for the new set,
-// MSH-2 and MSH-18 say what is in use. The message itself is not changed.
+// IANA name; "" keeps the set, or takes UTF-8 for a UTF-16 message) and with
+// other delimiters (the zero value keeps them). Structure and texts stay equal,
+// escapes are written for the new set, MSH-2 and MSH-18 say what is in use. The
+// message itself is not changed.
 //
 // It fails with [ErrNotEncodable] when a text does not exist in the new set,
 // with [ErrNoEscape] when the new delimiters lack one that is needed and with
@@ -21,8 +22,11 @@ func (m *Message) Recode(charset string, d Delimiters) ([]byte, error) {
 	if d == (Delimiters{}) {
 		to.d = m.cur.d
 	}
-	if _, err := parseDelimiters(append([]byte{'M', 'S', 'H', to.d.Field}, to.d.encodingCharacters()...), '\r'); err != nil {
+	msh := append([]byte{'M', 'S', 'H', to.d.Field}, to.d.encodingCharacters()...)
+	if said, err := parseDelimiters(msh, '\r'); err != nil {
 		return nil, err
+	} else if said != to.d { // a role behind one that is not declared
+		return nil, &ParseError{Err: ErrBadDelimiters, Offset: len(msh)}
 	}
 	if charset != "" {
 		if to.cs = lookupCharset([]byte(charset)); to.cs == nil {
