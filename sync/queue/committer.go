@@ -218,6 +218,7 @@ func (s *Store) published(g *segment, reqs []*request, size int64, took time.Dur
 	g.size = size
 	for _, r := range reqs {
 		load = s.take(g, r) || load
+		s.ids.add(idRecord{r.head.Seq, r.head.Class, r.digest})
 	}
 	s.commits.add(len(reqs), took)
 	s.mu.Unlock()
@@ -234,7 +235,6 @@ func (s *Store) take(g *segment, r *request) (load bool) {
 	g.bytes += int64(r.head.Size)
 	g.lanes.add(r.head.Lanes, r.head.Seq)
 	s.high = r.head.Seq
-	s.ids.add(idRecord{r.head.Seq, r.head.Class, r.digest})
 	return s.sched.committed(r.head, g, ord)
 }
 
@@ -266,8 +266,8 @@ func (c *committer) failed(g *segment, reqs []*request, err error) {
 	reply(reqs, outcome{err: fmt.Errorf("%w: %w", ErrSuspect, err)})
 }
 
-// adopt makes the items of a failed commit deliverable that are visible anyway:
-// not acknowledged, but stored.
+// adopt makes the items of a failed commit deliverable that are visible anyway.
+// Their ids are not remembered: the sender's next try must be stored for sure.
 func (s *Store) adopt(g *segment, reqs []*request, found *footer) {
 	load := false
 	s.mu.Lock()
