@@ -49,15 +49,16 @@ func (c *conn) run(ctx, handlers context.Context, config *tls.Config) (cause Cau
 			cause = HandlerPanicked
 		}
 	}()
-	stopClose := context.AfterFunc(handlers, func() { _ = c.net.Close() })
+	tcp := c.net // the handshake puts its own in place
+	stopClose := context.AfterFunc(handlers, func() { _ = tcp.Close() })
 	defer stopClose()
 	if config != nil {
 		if !c.handshake(ctx, config) {
 			return TLSHandshake
 		}
 	}
-	raw := c.net
-	stopRead := context.AfterFunc(ctx, func() { _ = raw.SetReadDeadline(time.Unix(1, 0)) })
+	nc := c.net
+	stopRead := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer stopRead()
 
 	c.framer.Max = c.server.MaxMessage
