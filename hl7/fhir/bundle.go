@@ -44,6 +44,7 @@ func (b *built) live() bool { return !b.gone && b.same == nil && b.display == ""
 func (r *run) settle() {
 	for _, b := range r.built {
 		b.gone = b.node.First() == nil
+		uniqueIdentifiers(b.node)
 	}
 	r.identify()
 	r.resolve()
@@ -58,6 +59,21 @@ func (r *run) settle() {
 		}
 		if changed {
 			r.resolve()
+		}
+	}
+}
+
+// uniqueIdentifiers removes identifiers that are there already: PID-3 and PID-19
+// often say the same number.
+func uniqueIdentifiers(n *resource.Node) {
+	for c := n.First(); c != nil; c = c.Next() {
+		if c.Element().Name != "identifier" || c.Element().Type.Name != "Identifier" {
+			continue
+		}
+		for d := c.Next(); d != nil && d.Element() == c.Element(); d = d.Next() {
+			if v := d.Value("value"); v != "" && v == c.Value("value") && d.Value("system") == c.Value("system") {
+				n.Remove(d)
+			}
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 func cardPatient() *r4.Patient {
 	p := r4.NewPatient()
-	p.Identifier = []r4.Identifier{{System: "urn:oid:2.16.156.10011.1.3", Value: "110105194912310021"}}
+	p.Identifier = []r4.Identifier{{System: "urn:oid:2.16.156.10011.1.3", Value: "99010119491231001X"}}
 	p.Name = []r4.HumanName{{Text: "张三丰", Family: "张", Given: []string{"三丰"}}}
 	p.BirthDate, p.Gender = "1949-12-31", "male"
 	return p
@@ -63,17 +63,12 @@ func TestSimulatedReadSaysSoEverywhere(t *testing.T) {
 }
 
 func TestCardAndMessageOfOneNumberAreOnePatient(t *testing.T) {
-	c := CaseConfig()
-	c.Systems = map[string]string{"CN-RID": "urn:oid:2.16.156.10011.1.3"}
-	tr, err := NewTranslator(shipped(t), c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr := translator(t)
 	b, err := tr.PatientBundle(cardPatient(), nil, CardRead{}, "k")
 	if err != nil {
 		t.Fatal(err)
 	}
-	adt := translate(t, tr, "MSH|^~\\&|A|B|||2026||ADT^A08|1|P|2.5\rPID|1||110105194912310021^^^CN-RID^NI||张^三丰")
+	adt := translate(t, tr, "MSH|^~\\&|A|B|||2026||ADT^A08|1|P|2.5\rPID|1||99010119491231001X^^^CN-RID^NNCHN||张^三丰")
 	if at(t, b, "Patient.id") != at(t, adt.Bundle, "Patient.id") {
 		t.Error("card and message give different ids")
 	}

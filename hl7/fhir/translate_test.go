@@ -88,6 +88,8 @@ func TestFieldsBecomeElements(t *testing.T) {
 		{"birth date of a month", pid("|A^B||195202"), "Patient.birthDate", "1952-02"},
 		{"birth time goes to the extension with the sender's offset", pid("|A^B||195202111304"), "Patient._birthDate.extension[0].valueDateTime", "1952-02-11T13:04:00-03:30"},
 		{"a day that does not exist stays raw", pid("|A^B||20260230"), "Patient.birthDate", ""},
+		{"a number that PID-3 and PID-19 say is there once", strings.Replace(pid("|A||||||||||||||99010119491231001X"), "1^^^HOSP^MR", "1^^^HOSP^MR~99010119491231001X^^^^NNCHN", 1), "Patient.identifier[2].value", ""},
+		{"18 characters in PID-19 are a Chinese resident number", pid("|A||||||||||||||99010119491231001X"), "Patient.identifier[1].system", "urn:oid:2.16.156.10011.1.3"},
 		{"sex", pid("|A^B|||F"), "Patient.gender", "female"},
 		{"an unknown sex code stays raw", pid("|A^B|||Q"), "Patient.gender", ""},
 		{"an ISO authority is an OID", pid("1^^^X&2.16.156.1&ISO^PI"), "Patient.identifier[1].system", "urn:oid:2.16.156.1"},

