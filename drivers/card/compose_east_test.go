@@ -42,6 +42,8 @@ func composeTaiwan() []vector {
 		// Wrong check digit, impossible day, unknown sex: values stay or go, each with its warning.
 		{"tw-nhi-odd-values", t1(atr, basic(name, 0, "A200000004", "0750230", "Q"))},
 		{"tw-nhi-empty-fields", t1(atr, basic(nil, 0, "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "       ", " "))},
+		// The answer breaks off inside the name: none of it is shown.
+		{"tw-nhi-cut-answer", t1(atr, basic(name, 0, "A200000003", "0750315", "F")[:30])},
 		{"tw-staff-card", replayFile{ATR: "3BF91800008131FE4550565F4A3244303831B6", Protocol: "T=1", Exchange: []exchangePair{{sel, "6A82"}}}},
 		{"unknown-card", replayFile{ATR: "3B021450", Protocol: "T=0", Exchange: []exchangePair{{"00A4000000", "6E00"}}}},
 	}

@@ -76,8 +76,8 @@ func (s *slice) parse(text string) bool {
 	return found && err1 == nil && err2 == nil && s.from >= 0 && (b == "" || s.to > s.from)
 }
 
-// of cuts b; a range that begins behind the end is absent, one that ends there
-// is cut short.
+// of cuts b; a range that begins behind the end is empty, one that ends there is
+// cut short.
 func (s slice) of(b []byte) []byte {
 	if s.from >= len(b) {
 		return nil
@@ -160,7 +160,10 @@ func (p *Profile) evaluate(ctx context.Context, captures map[string][]byte) (*re
 }
 
 func (r *reading) apply(f field) (value, error) {
-	v := r.source(f)
+	v, err := r.source(f)
+	if err != nil {
+		return value{}, err
+	}
 	if r.size += len(v.b); r.size > maxValues {
 		return value{}, errUnreadable
 	}
@@ -168,7 +171,6 @@ func (r *reading) apply(f field) (value, error) {
 		if len(v.b) == 0 {
 			return value{}, errAbsent
 		}
-		var err error
 		if v, err = st.op.apply(r, v); err != nil {
 			return value{}, err
 		}
@@ -176,25 +178,28 @@ func (r *reading) apply(f field) (value, error) {
 	return v, nil
 }
 
-func (r *reading) source(f field) value {
+// source joins the sources of a field or takes the first present one. A cut that
+// the bytes fill only in part is unreadable: half a name would look like a name.
+func (r *reading) source(f field) (value, error) {
 	var out value
-	for i, s := range f.From {
+	for _, s := range slices.Concat(f.From, f.First) {
 		v := r.values[s.name]
-		if v.b = s.cut.of(v.b); i == 0 {
+		if s.cut.from < len(v.b) && len(v.b) < s.cut.to {
+			return value{}, errUnreadable
+		}
+		v.b = s.cut.of(v.b)
+		switch {
+		case len(v.b) == 0:
+		case len(out.b) == 0:
 			out = v
-			continue
+		default: // sources share their bytes with other fields: join into new ones
+			out.b = slices.Concat(out.b, v.b)
 		}
-		// Sources share their bytes with other fields: join into new ones.
-		out.b = slices.Concat(out.b, v.b)
-		out.kind = max(out.kind, v.kind) // either may be absent and of no kind
-	}
-	for _, s := range f.First {
-		v := r.values[s.name]
-		if v.b = s.cut.of(v.b); len(v.b) > 0 {
-			return v
+		if f.First != nil && len(out.b) > 0 {
+			break
 		}
 	}
-	return out
+	return out, nil
 }
 
 // lossy notes that text lost characters: the raw bytes stay available in hex.
