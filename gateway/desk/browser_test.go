@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cardferry/drivers"
+	"cardferry/hl7/fhir/r4"
 
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -105,6 +106,10 @@ func pageShowsReads(t *testing.T, openTab opener) {
 	code.Warnings = []drivers.Warning{{Code: "payment_code"}}
 	d.Publish(drivers.Event{Type: drivers.Completed, Time: code.Time, Reader: scanner, Read: &code})
 	b.wantText(t, "#result", "这是付款码")
+	code.Warnings, code.Medium, code.ID = []drivers.Warning{{Code: "needs_online"}}, "cn-ehc-qr", drivers.NewReadID()
+	code.Patient = &r4.Patient{ResourceType: "Patient", Identifier: []r4.Identifier{{Value: strings.Repeat("0A", 32)}}}
+	d.Publish(drivers.Event{Type: drivers.Completed, Time: code.Time, Reader: scanner, Read: &code})
+	b.wantText(t, "#result", "这个码要联网核实")
 	b.picture(t, "payment-code-zh")
 
 	d.Publish(drivers.Event{Type: drivers.Faulted, Time: time.Now(), Reader: idReader, Fault: &drivers.Fault{Code: drivers.FaultUnresponsive, Detail: "SW 0x9F 0x21"}})
@@ -113,9 +118,10 @@ func pageShowsReads(t *testing.T, openTab opener) {
 	b.wantText(t, "#readers", "有问题")
 	weak := aRead()
 	weak.Assurance, weak.Partial, weak.Coverage = drivers.UIDOnly, true, nil
+	weak.Extras = map[string]any{"card-expires": "2025-05-31"}
 	weak.Warnings = []drivers.Warning{{Code: "lossy_text", Field: "name"}, {Code: "check_digit", Field: "identifier"}, {Code: "odd_thing", Field: "x1"}}
 	publishRead(d, weak)
-	b.wantText(t, "#warnings", "以下信息不完整", "有的字无法正确显示，请对照卡面核对（姓名）", "校验位不符", "odd_thing x1")
+	b.wantText(t, "#warnings", "以下信息不完整", "证件已过有效期", "有的字无法正确显示，请对照卡面核对（姓名）", "校验位不符", "odd_thing x1")
 	b.picture(t, "warnings-and-faults-zh")
 	d.Publish(drivers.Event{Type: drivers.Attached, Reader: idReader})
 	d.Publish(drivers.Event{Type: drivers.Attached, Reader: slot})

@@ -14,7 +14,7 @@ const statusEvery = 30000; // milliseconds
 const statusAfterEvent = 1500; // milliseconds, when the read has reached the queue
 
 const element = (id) => document.getElementById(id);
-const known = { link: 'connecting', gap: false, readers: [], status: null, simulator: null };
+const known = { link: 'connecting', gap: false, readers: null, status: null, simulator: null };
 const screen = new Screen(showPicture);
 let statusTimer = 0;
 
@@ -56,7 +56,7 @@ function showReaders() {
   if (known.gap) {
     others.push('page.gap');
   }
-  paintAlerts(element('alerts'), known.link === 'down' ? [] : known.readers, others, language());
+  paintAlerts(element('alerts'), known.link === 'down' ? [] : known.readers || [], others, language());
 }
 
 function showStatus() {
@@ -136,7 +136,7 @@ async function connected() {
   await Promise.all([askReaders(), askStatus()]);
   showReaders();
   const shown = screen.picture;
-  const inside = known.readers.filter((r) => r.read);
+  const inside = (known.readers || []).filter((r) => r.read);
   if (shown.kind === 'read' && !shown.scanned && !inside.some((r) => r.read === shown.event.id)) {
     screen.removed({ reader: shown.reader });
   } else if (shown.kind === 'idle' && inside.length > 0) {

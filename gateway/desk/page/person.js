@@ -23,8 +23,15 @@ const painters = {
   cleared: (p) => sign('cleared', 'calm', 'page.cleared', 'page.cleared.say', p.inside && 'page.cleared.card'),
   expired: () => sign('unknown', 'care', 'page.expired', 'page.expired.say'),
   failed: () => sign('unknown', 'care', 'page.fetch_failed', 'page.fetch_failed.say'),
-  read: (p) => p.read.patient ? person(p) : nobody(p),
+  read: (p) => tellsWho(p.read) ? person(p) : nobody(p),
 };
+
+// tellsWho says whether a read is about a person. A code that only the platform
+// can resolve is a string of digits to everybody else.
+function tellsWho(read) {
+  const p = read.patient;
+  return Boolean(p && (p.name || p.birthDate || !(read.warnings || []).some((w) => w.code === 'needs_online')));
+}
 
 // sign is a picture without a person: what happened, what to do.
 function sign(name, look, title, ...sentences) {
@@ -64,7 +71,11 @@ function nobody(picture) {
   const painted = sign(stop ? 'stop' : 'unknown', 'care', what, what + '.say');
   painted.nodes.unshift(simulated(read));
   painted.nodes.push(warnings(list.filter((w) => !verdict || w.code !== verdict[0]), false));
-  const atr = (read.extras || {}).atr;
+  const extras = read.extras || {};
+  if (what === 'page.refused' && typeof extras.message === 'string') {
+    painted.nodes.push(node('p', { class: 'do' }, extras.message)); // the profile's words
+  }
+  const atr = extras.atr;
   if (read.medium === 'unknown' && typeof atr === 'string') {
     painted.nodes.push(node('p', { class: 'for-it' }, t('page.unknown_card.it')));
     painted.nodes.push(node('code', { class: 'atr', id: 'atr' }, atr.replace(/(..)(?!$)/g, '$1 ')));
@@ -84,7 +95,9 @@ function person(picture) {
   const birth = fhirDate(patient.birthDate) || t('page.no_birth');
   const medium = mediumOf(read.medium);
   const assurance = first(['assurance.' + read.assurance]) || read.assurance;
-  const notes = warnings(read.warnings || [], read.partial);
+  const until = validUntil(read.extras || {});
+  const ended = until && past(until, new Date()) ? [{ code: 'expired' }] : [];
+  const notes = warnings(ended.concat(read.warnings || []), read.partial);
   const say = (read.simulated ? t('page.announce.simulated') + ' ' : '') +
     t('page.announce', { name: name.main, sex: sex, birth: birth, medium: medium, assurance: assurance });
   return {
@@ -96,11 +109,11 @@ function person(picture) {
       node('p', { class: 'source' },
         node('strong', { id: 'medium' }, medium),
         node('span', { class: 'when' }, t('page.read_at', { time: clock(read.time), reader: read.reader }))),
-      node('h2', { class: 'name', id: 'name', translate: 'no' }, name.main),
+      node('h2', { class: name.known ? 'name' : 'name none', id: 'name', translate: 'no' }, name.main),
       name.others && node('p', { class: 'other-names', translate: 'no' }, name.others),
       vitals(sex, birth, age(patient.birthDate, new Date())),
       notes,
-      numbers(patient.identifier || [], read.medium),
+      numbers(patient.identifier || [], read.medium, until),
       coverages(read.coverage || []),
       badge(read.assurance, assurance),
     ],
@@ -120,7 +133,7 @@ function nameOf(patient) {
   const names = (patient.name || []).slice();
   names.sort((a, b) => (a.use === 'official' ? 0 : 1) - (b.use === 'official' ? 0 : 1));
   const written = names.map(write).filter(Boolean);
-  return { main: written[0] || t('page.no_name'), others: written.slice(1).join(' · ') };
+  return { known: written.length > 0, main: written[0] || t('page.no_name'), others: written.slice(1).join(' · ') };
 }
 
 // write shows a name: as written on the card, else put together, without a
@@ -141,12 +154,20 @@ function vitals(sex, birth, years) {
     item('page.sex', sex, 'sex'), item('page.birth', birth, 'birth'), item('page.age', years, 'age'));
 }
 
-function numbers(identifiers, medium) {
-  if (identifiers.length === 0) {
-    return null;
+// validUntil finds the end of the card's validity among the extras: profiles
+// call it card-expires, the resident ID card validTo.
+function validUntil(extras) {
+  const text = extras['card-expires'] || extras.validTo;
+  return typeof text === 'string' ? text : '';
+}
+
+function numbers(identifiers, medium, until) {
+  const rows = identifiers.map((id) =>
+    node('div', null, node('dt', null, labelOf(id, medium)), node('dd', { class: 'digits', translate: 'no' }, spaced(id.value || ''))));
+  if (fhirDate(until)) {
+    rows.push(node('div', null, node('dt', null, t('page.valid_until')), node('dd', null, fhirDate(until))));
   }
-  return node('dl', { class: 'numbers', 'aria-label': t('page.identifiers') }, ...identifiers.map((id) =>
-    node('div', null, node('dt', null, labelOf(id, medium)), node('dd', { class: 'digits', translate: 'no' }, spaced(id.value || '')))));
+  return rows.length === 0 ? null : node('dl', { class: 'numbers', 'aria-label': t('page.identifiers') }, ...rows);
 }
 
 // labelOf names an identifier: as this medium calls it, as the card's profile

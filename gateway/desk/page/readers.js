@@ -4,8 +4,12 @@ import { fill, icon, node } from './nodes.js';
 import { t, first } from './texts.js';
 
 // paintReaders lists the readers with their state in words; without a
-// connection the state is unknown.
+// connection the state is unknown. Before the first answer readers is null.
 export function paintReaders(list, readers, connected) {
+  if (!readers) {
+    fill(list);
+    return;
+  }
   const named = readers.filter((r) => r.name);
   if (named.length === 0) {
     fill(list, node('li', { class: 'none' }, t('page.no_readers')));
