@@ -26,13 +26,15 @@ type committer struct {
 	s       *Store
 	active  [numClasses]*segment
 	next    uint64 // next sequence number
+	waiting int    // requests in s.in when the last commit's callers were released
 	suspect time.Time
 	stopped bool
 }
 
 // run takes all requests that wait and commits them at once, until s.in is
 // closed. If the last commit had company it lingers, up to an eighth of that
-// commit's duration, for the producers it has just released; otherwise they would
+// commit's duration, until as many requests are there as producers are about:
+// those it has just released and those that waited meanwhile. Otherwise they would
 // form two convoys with half-full commits.
 func (c *committer) run() {
 	var (
@@ -74,8 +76,9 @@ func (c *committer) run() {
 			}
 		}
 		start := time.Now()
+		c.waiting = 0
 		c.commit(batch)
-		took, company = time.Since(start), len(batch)
+		took, company = time.Since(start), len(batch)+c.waiting
 		clear(batch)
 	}
 }
@@ -153,6 +156,7 @@ func (c *committer) commitClass(class Class, reqs []*request) {
 		return
 	}
 	c.s.published(g, fit, size, time.Since(start))
+	c.waiting = len(c.s.in)
 	for _, r := range fit {
 		r.done <- outcome{Receipt: Receipt{Seq: r.head.Seq}}
 	}

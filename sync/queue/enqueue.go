@@ -74,7 +74,9 @@ func (s *Store) Enqueue(ctx context.Context, it Item) (Receipt, error) {
 		r := s.newRequest()
 		r.digest, r.env = id, r.env[:0]
 		if r.seg = s.target[it.Class].Load(); r.seg != nil {
+			s.sealing <- struct{}{}
 			r.env = r.seg.key.seal(r.env, &it)
+			<-s.sealing
 		}
 		r.head = Header{
 			ID: it.ID, Lanes: lanes, Class: it.Class, Kind: it.Kind,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -25,7 +26,8 @@ type Store struct {
 	health *health
 	open   handles
 
-	requests sync.Pool // of *request
+	requests sync.Pool     // of *request
+	sealing  chan struct{} // leaves the committer a processor while many callers seal
 	in       chan *request
 	inMu     sync.RWMutex // held for reading while sending on in
 	inClosed bool
@@ -63,7 +65,7 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		dir: dir, quarantine: filepath.Join(dir, "quarantine"), o: o,
-		ids: newDedupe(), health: newHealth(),
+		ids: newDedupe(), sealing: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), health: newHealth(),
 		in: make(chan *request, 1024), keep: make(chan keepJob, 16),
 		parked: map[uint64]bool{}, gaps: map[Lane]Gap{},
 		loaderWake: make(chan struct{}, 1), ackWake: make(chan struct{}, 1),
