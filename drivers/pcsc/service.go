@@ -61,12 +61,7 @@ func watch(ctx context.Context, longest time.Duration, out chan<- snapshot) {
 		case <-ctx.Done():
 			return
 		}
-		timer := time.NewTimer(pause.next(time.Since(began)))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		sleep(ctx, pause.next(time.Since(began)))
 	}
 }
 
@@ -88,11 +83,11 @@ func observe(ctx context.Context, longest time.Duration, out chan<- snapshot) (e
 		if err := w.relist(); err != nil {
 			return err
 		}
-		worth, err := w.next(ctx)
+		due, err := w.next(ctx)
 		if err != nil {
 			return err
 		}
-		if !worth {
+		if !due {
 			continue
 		}
 		select {
