@@ -10,7 +10,7 @@ import (
 )
 
 func demoCommand() *cobra.Command {
-	var once bool
+	var o demo.Options
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Show the gateway at work: desk, hub, platform and a hospital system on this machine", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -18,9 +18,11 @@ func demoCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)
 			}
-			return demo.Run(cmd.Context(), demo.Options{Binary: self, Once: once, Out: cmd.OutOrStdout()})
+			o.Binary, o.Out = self, cmd.OutOrStdout()
+			return demo.Run(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&once, "once", false, "end after the story instead of going on")
+	cmd.Flags().BoolVar(&o.Once, "once", false, "end after the story instead of going on")
+	cmd.Flags().BoolVar(&o.PCSC, "pcsc", false, "put chip cards into virtual readers of a real pcscd (Debian packages pcscd, vsmartcard-vpcd)")
 	return cmd
 }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"cardferry/drivers/card/isocard"
+	"cardferry/drivers/rig/pcscd"
 	"cardferry/gateway/admin"
 	"cardferry/hl7"
 	"cardferry/hl7/mllp"
@@ -24,6 +26,7 @@ import (
 type Options struct {
 	Binary string // the cardferry to start as the tiers
 	Once   bool   // end after the story instead of going on until interrupted
+	PCSC   bool   // put chip cards into virtual readers of a real pcscd
 	Out    io.Writer
 }
 
@@ -35,8 +38,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	d := &demo{out: o.Out, his: &his{now: time.Now}}
-	if err := d.configure(o.Binary, dir); err != nil {
+	if err := d.configure(o, dir); err != nil {
 		return err
+	}
+	if o.PCSC {
+		if err := d.openPCSC(ctx, dir); err != nil {
+			return err
+		}
 	}
 	defer d.stop()
 	if err := d.story(ctx); err != nil {
@@ -60,6 +68,8 @@ type demo struct {
 	hl7Addr, deskAddr   string
 	platformAPI         platformAPI
 	deskAPI             deskAPI
+	pcsc                *pcscd.Daemon // nil without real PC/SC
+	chips               map[string]*isocard.Card
 	his                 *his
 	client              mllp.Client
 	acked               int // messages the hub acknowledged
@@ -68,7 +78,7 @@ type demo struct {
 
 func (d *demo) say(format string, args ...any) { _, _ = fmt.Fprintf(d.out, format+"\n", args...) }
 
-func (d *demo) configure(binary, dir string) error {
+func (d *demo) configure(o Options, dir string) error {
 	token := rand.Text()
 	tokenFile := filepath.Join(dir, "token")
 	if err := os.WriteFile(tokenFile, []byte(token), 0o600); err != nil {
@@ -90,15 +100,15 @@ func (d *demo) configure(binary, dir string) error {
 	site := "site: {id: \"000000000\", name: \"Demo Hospital\"}\n"
 	tier := func(name, yaml string) (t *tier) {
 		if err == nil {
-			t, err = newTier(binary, dir, name, site+yaml)
+			t, err = newTier(o.Binary, dir, name, site+yaml)
 		}
 		return t
 	}
 	d.platform = tier("platform", fmt.Sprintf("role: hub\ningest: {listen: %q, token_file: %q}\nupstream: {kind: repository}\n", platformAddr, tokenFile))
 	d.hub = tier("hub", fmt.Sprintf("role: hub\nhl7: {listen: %q}\ningest: {listen: %q, token_file: %q}\nupstream: {kind: fhir, url: \"http://%s/fhir\", token_file: %q}\n",
 		d.hl7Addr, hubAddr, tokenFile, platformAddr, tokenFile))
-	d.desk = tier("desk", fmt.Sprintf("role: desk\ndesk: {listen: %q, name: reg-01}\nreaders: {virtual: {enabled: true}}\nupstream: {kind: fhir, url: \"http://%s/fhir\", token_file: %q}\n",
-		d.deskAddr, hubAddr, tokenFile))
+	d.desk = tier("desk", fmt.Sprintf("role: desk\ndesk: {listen: %q, name: reg-01}\nreaders: {pcsc: {enabled: %t}, virtual: {enabled: true}}\nupstream: {kind: fhir, url: \"http://%s/fhir\", token_file: %q}\n",
+		d.deskAddr, o.PCSC, hubAddr, tokenFile))
 	d.platformAPI = platformAPI{api{"http://" + platformAddr, token}}
 	d.deskAPI = deskAPI{api{base: "http://" + d.deskAddr}}
 	return err
@@ -121,6 +131,9 @@ func (d *demo) stop() {
 		wg.Go(t.stop)
 	}
 	wg.Wait()
+	if d.pcsc != nil {
+		_ = d.pcsc.Stop() // its directory goes with the rest
+	}
 	d.say("All three tiers have ended; nothing is left behind.")
 }
 
@@ -167,7 +180,7 @@ func (d *demo) goOn(ctx context.Context) error {
 			d.say("  HIS  ORU^R01 -> %s after %s", code, took.Round(10*time.Microsecond))
 		case <-card.C:
 			c := deck[i%len(deck)]
-			r, took, err := d.deskAPI.insert(ctx, c)
+			r, took, err := d.present(ctx, c)
 			if err != nil {
 				d.say("  desk card %s: %v", c, err)
 				continue

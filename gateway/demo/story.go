@@ -42,9 +42,13 @@ func (d *demo) begin(ctx context.Context) error {
 
 func (d *demo) cards(ctx context.Context) error {
 	d.say("")
-	d.say("2. Cards at the desk (simulated readers, real profiles) -> patient -> platform")
+	through := "simulated readers"
+	if d.pcsc != nil {
+		through = "chip cards through a real pcscd, which looks for cards every 0.4 s"
+	}
+	d.say("2. Cards at the desk (%s, real profiles) -> patient -> platform", through)
 	for _, c := range deck {
-		r, took, err := d.deskAPI.insert(ctx, c)
+		r, took, err := d.present(ctx, c)
 		if err != nil {
 			return fmt.Errorf("card %s: %w", c, err)
 		}
@@ -155,7 +159,7 @@ func (d *demo) platformAway(ctx context.Context) error {
 		}
 	}
 	took := time.Since(begin)
-	if _, _, err := d.deskAPI.insert(ctx, deck[0]); err != nil {
+	if _, _, err := d.present(ctx, deck[0]); err != nil {
 		return fmt.Errorf("card during the outage: %w", err)
 	}
 	d.reads++

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -67,8 +68,14 @@ type deskEvent struct {
 	Assurance string `json:"assurance"`
 }
 
-// insert presents a simulated card and returns what the desk then shows.
-func (d deskAPI) insert(ctx context.Context, card string) (drivers.Read, time.Duration, error) {
+// insert puts a simulated card into its simulated reader.
+func (d deskAPI) insert(ctx context.Context, card string) error {
+	return d.call(ctx, http.MethodPost, "/v1/simulator/insert", map[string]string{"reader": "any", "card": card}, nil)
+}
+
+// after does something at a reader and returns the read that the desk then
+// shows, and how long it took.
+func (d deskAPI) after(ctx context.Context, do func(context.Context) error) (drivers.Read, time.Duration, error) {
 	var batch struct {
 		Events []deskEvent `json:"events"`
 		Cursor uint64      `json:"cursor"`
@@ -77,37 +84,24 @@ func (d deskAPI) insert(ctx context.Context, card string) (drivers.Read, time.Du
 		return drivers.Read{}, 0, err
 	}
 	begin := time.Now()
-	failed := make(chan error, 1)
-	go func() {
-		failed <- d.call(ctx, http.MethodPost, "/v1/simulator/insert", map[string]string{"reader": "any", "card": card}, nil)
-	}()
-	for {
-		if err := d.call(ctx, http.MethodGet, fmt.Sprintf("/v1/reads/next?after=%d&wait=10s", batch.Cursor), nil, &batch); err != nil {
+	if err := do(ctx); err != nil {
+		return drivers.Read{}, 0, err
+	}
+	for time.Since(begin) < 10*time.Second {
+		if err := d.call(ctx, http.MethodGet, fmt.Sprintf("/v1/reads/next?after=%d&wait=5s", batch.Cursor), nil, &batch); err != nil {
 			return drivers.Read{}, 0, err
 		}
 		for _, e := range batch.Events {
-			if e.ID != "" {
-				took := time.Since(begin)
-				var r drivers.Read
-				err := d.call(ctx, http.MethodGet, "/v1/reads/"+e.ID, nil, &r)
-				if insertErr := <-failed; err == nil {
-					err = insertErr
-				}
-				return r, took, err
+			if e.ID == "" {
+				continue
 			}
-		}
-		select {
-		case err := <-failed:
-			if err != nil {
-				return drivers.Read{}, 0, err
-			}
-			failed <- nil
-		default:
-		}
-		if time.Since(begin) > 10*time.Second {
-			return drivers.Read{}, 0, fmt.Errorf("the desk showed nothing for card %q", card)
+			took := time.Since(begin)
+			var r drivers.Read
+			err := d.call(ctx, http.MethodGet, "/v1/reads/"+e.ID, nil, &r)
+			return r, took, err
 		}
 	}
+	return drivers.Read{}, 0, errors.New("the desk shows nothing")
 }
 
 // platformAPI reads back what the platform keeps.

@@ -91,9 +91,14 @@ func New(c Config) *Desk {
 
 // Publish takes over an event from a driver. It does not block beyond a short
 // lock. The desk keeps e.Read for the time a read lives: the caller must not
-// change it afterwards. After Close events are dropped.
+// change it afterwards. An event that lacks what its type calls for is logged
+// and dropped; after Close all are.
 func (d *Desk) Publish(e drivers.Event) {
 	event, read := newEvent(d.name, e)
+	if event.Type == "" || (e.Type == drivers.Completed && read == nil) || (e.Type == drivers.Faulted && event.Fault == nil) {
+		d.logger.Error("incomplete reader event dropped", "type", string(e.Type), "driver", e.Reader.Driver)
+		return
+	}
 	d.readers.apply(event, e.Reader)
 	d.events.add(event, read)
 }

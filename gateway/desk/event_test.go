@@ -160,6 +160,16 @@ func TestFaultIsTold(t *testing.T) {
 	}
 }
 
+func TestIncompleteEventsAreDropped(t *testing.T) {
+	d := newDesk(t, Config{})
+	for _, kind := range []drivers.EventType{drivers.Completed, drivers.Faulted, "unheard of", ""} {
+		d.Publish(drivers.Event{Type: kind, Reader: slot})
+	}
+	if len(d.Readers()) != 0 || d.events.oldest != d.events.next {
+		t.Errorf("taken: %d events, readers %+v", d.events.next-d.events.oldest, d.Readers())
+	}
+}
+
 func TestHeadAnswersWithoutWaiting(t *testing.T) {
 	d := newDesk(t, Config{})
 	w := do(d, httptest.NewRequest(http.MethodHead, "/v1/events", nil))

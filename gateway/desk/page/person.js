@@ -98,8 +98,9 @@ function person(picture) {
   const until = validUntil(read.extras || {});
   const ended = until && past(until, new Date()) ? [{ code: 'expired' }] : [];
   const notes = warnings(ended.concat(read.warnings || []), read.partial);
+  const told = [name.main, patient.gender && sex, patient.birthDate && birth, medium, assurance].filter(Boolean);
   const say = (read.simulated ? t('page.announce.simulated') + ' ' : '') +
-    t('page.announce', { name: name.main, sex: sex, birth: birth, medium: medium, assurance: assurance });
+    t('page.announce', { what: told.join(t('page.separator')) });
   return {
     look: 'person' + (picture.removed ? ' leaving' : '') + (notes || read.assurance === 'uid-only' ? ' heed' : ''),
     say: picture.removed ? t('page.removed') : say,
