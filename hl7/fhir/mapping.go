@@ -306,7 +306,7 @@ func (c *compiler) label(s string) (uint16, error) {
 		if len(c.labels) >= maxLabels {
 			return 0, errors.New("too many slot labels in all tables together")
 		}
-		n = uint16(len(c.labels)) //nolint:gosec // limited above
+		n = uint16(len(c.labels)) // fits: see maxLabels
 		c.labels[s] = n
 	}
 	return n, nil

@@ -228,7 +228,7 @@ func (r *run) once(w *row, b *built, node *resource.Node, c cursor, rep int, cal
 			return
 		}
 	}
-	target, owner := r.walk(w, b, node, rep, here.seg)
+	target, owner := r.steps(w.target, b, node, rep, here.seg)
 	if target == nil {
 		return
 	}
@@ -298,13 +298,9 @@ func (r *run) valid(w *row, c cursor, s string) string {
 	return ""
 }
 
-// walk goes from node along the target, adding what is missing. It returns the
+// steps goes from node along a target, adding what is missing. It returns the
 // node to fill and the resource that holds it, or nil when another row already
 // chose a variant of a choice element.
-func (r *run) walk(w *row, b *built, node *resource.Node, rep int, seg *segment) (*resource.Node, *built) {
-	return r.steps(w.target, b, node, rep, seg)
-}
-
 func (r *run) steps(steps []step, b *built, node *resource.Node, rep int, seg *segment) (*resource.Node, *built) {
 	seq := 0
 	if seg != nil {
@@ -322,9 +318,9 @@ func (r *run) steps(steps []step, b *built, node *resource.Node, rep int, seg *s
 		if st.elem.Choice != "" && node.Has(st.elem) && node.Child(st.elem.Name) == nil {
 			return nil, nil
 		}
-		key := uint64(st.label)<<48 | uint64(uint32(seq))&0xFFFFFFFF //nolint:gosec // seq counts segments
+		key := uint64(st.label)<<48 | uint64(seq)&0xFFFFFFFF
 		if st.elem.Many {
-			key |= uint64(rep) & 0xFFFF << 32 //nolint:gosec // at most maxReps
+			key |= uint64(rep) & 0xFFFF << 32
 			rep = 0
 		}
 		node = node.Slot(&r.arena, st.elem, key)

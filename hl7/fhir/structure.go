@@ -241,14 +241,14 @@ func (g *group) add(b *built) {
 	if g.parent == nil {
 		return
 	}
-	below := g.parent.below
-	for i := range below {
-		if below[i].label == b.label {
-			below[i].n++
+	p := g.parent
+	for i := range p.below {
+		if p.below[i].label == b.label {
+			p.below[i].n++
 			return
 		}
 	}
-	g.parent.below = append(below, labelled{b.label, b, 1})
+	p.below = append(p.below, labelled{b.label, b, 1})
 }
 
 // segment returns the latest segment of that name in this group or around it.

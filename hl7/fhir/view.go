@@ -60,7 +60,7 @@ func newView(m *hl7.Message, mem *scratch) view {
 			starts[at] = len(leaves)
 		}
 		leaves = append(leaves, leaf{
-			field: uint16(p.Field), rep: uint16(p.Repetition), comp: uint16(p.Component), sub: uint16(p.Subcomponent), //nolint:gosec // limited above
+			field: uint16(p.Field), rep: uint16(p.Repetition), comp: uint16(p.Component), sub: uint16(p.Subcomponent),
 			null: x.Kind() == hl7.Null, text: x.Text(),
 		})
 	}
