@@ -11,7 +11,7 @@ import (
 // TestFullDisk fills a small file system to the last block.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=12m,mode=700"); err != nil {
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=8m,mode=700"); err != nil {
 		t.Skipf("needs the right to mount: %v", err)
 	}
 	t.Cleanup(func() {
@@ -20,20 +20,20 @@ func TestFullDisk(t *testing.T) {
 		}
 	})
 	o := testOptions(t)
-	o.SegmentBytes = 1 << 20
+	o.SegmentBytes = 512 << 10
 	s, err := Open(dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stored := fillUntilFull(t, s, Live)
-	if len(stored) < 500 {
+	if len(stored) < 250 {
 		t.Errorf("full after %d items", len(stored))
 	}
 	if st := s.Stat(); st.Refused == 0 {
 		t.Errorf("stat %+v", st)
 	}
 	// Still full, still no harm: every attempt is refused, everything is there.
-	for i := range 20 {
+	for i := range 5 {
 		it := item(fmt.Sprint("more", i), Express, "A")
 		it.Payload = noise(8000)
 		if _, err := s.Enqueue(t.Context(), it); err != nil && !errors.Is(err, ErrFull) {

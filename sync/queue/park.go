@@ -125,12 +125,19 @@ func (s *Store) parkRaw(e *entry, raw []byte) error {
 	if err := s.store(&r, e.Header); err != nil {
 		return err
 	}
-	s.health.set(Condition{Code: ConditionDamaged, Severity: Error, Text: "stored items were damaged and parked"}, s.o.now())
+	s.noteDamaged()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.parkedNow(e, &r)
 	s.progress()
 	return nil
+}
+
+func (s *Store) noteDamaged() {
+	s.health.set(Condition{
+		Code: ConditionDamaged, Severity: Error,
+		Text: "stored items are damaged and parked; ask their source to send them again, then drop them",
+	}, s.o.now())
 }
 
 // ParkedItems lists the parked items in sequence order.

@@ -241,6 +241,9 @@ func (s *Store) readDead() error {
 		s.parked[seq] = true
 		s.high = max(s.high, seq)
 		s.space.add(int64(len(r.envelope)))
+		if r.note.Damaged {
+			s.noteDamaged()
+		}
 		e, err := decodeEnvelope(r.envelope)
 		switch {
 		case r.note.Retry && err == nil:
