@@ -223,9 +223,9 @@ func TestBadMessagesAreRefusedWithAReason(t *testing.T) {
 		in   []byte
 		want []string
 	}{
-		{"no MSH", frame("PID|1||X\r"), []string{"MSA|AE|"}},
-		{"not HL7 at all", frame("HELLO WORLD"), []string{"MSA|AE|"}},
-		{"empty frame", frame(""), []string{"MSA|AE|"}},
+		{"no MSH", frame("PID|1||X\r"), []string{"MSA|AR|"}},
+		{"not HL7 at all", frame("HELLO WORLD"), []string{"MSA|AR|"}},
+		{"empty frame", frame(""), []string{"MSA|AR|"}},
 		{"no control id", frame(strings.Replace(good, "|OK1|", "||", 1)), []string{"MSA|AE|", "MSH-10"}},
 		{"unknown charset", frame(strings.Replace(good, "UNICODE UTF-8", "KLINGON-7", 1)), []string{"MSA|AE|OK1", "MSH-18"}},
 		{"more than the limit", frame(good + "OBX|1|ED|||" + strings.Repeat("A", 20<<20) + "\r"), []string{"MSA|AR|OK1"}},
@@ -252,6 +252,18 @@ func TestAnAcknowledgementIsNotAcknowledged(t *testing.T) {
 	if strings.Count(got, "MSA|") != 1 || !strings.Contains(got, "MSA|AA|OK2") {
 		t.Errorf("got %q", got)
 	}
+}
+
+func TestABatchIsStoredMessageByMessage(t *testing.T) {
+	_, base, token := platform(t, t.TempDir())
+	hub := run(t, t.TempDir(), fmt.Sprintf("role: hub\nhl7: {listen: \"127.0.0.1:0\"}\nupstream: {kind: fhir, url: %q, token_file: %q}\n", base, token))
+	got := hub.raw([]byte("\x0bFHS|^~\\&\rBHS|^~\\&\r" + adt("A01", "B1", "M1", "测试", "") + adt("A01", "", "M2", "测试", "") + adt("A01", "B3", "M3", "测试", "") + "BTS|3\rFTS|1\r\x1c\r"))
+	for _, want := range []string{"MSA|AA|B1", "MSA|AE|", "MSA|AA|B3", "BTS|3"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the answer lacks %q: %q", want, got)
+		}
+	}
+	get(t, base, "/Patient?_summary=count", found(2))
 }
 
 func TestAFullQueueRejectsAndRecovers(t *testing.T) {

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"cardferry/hl7"
@@ -10,35 +12,76 @@ import (
 	"cardferry/sync/queue"
 )
 
-// onMessage takes one HL7 v2 message from a sender and answers it. The positive
-// acknowledgement goes out only after the message is on disk.
-func (g *Gateway) onMessage(ctx context.Context, raw []byte, _ mllp.Peer) mllp.Reply {
+// onFrame takes one MLLP frame from a sender and answers it: a message, or a
+// batch of them (FHS, BHS). A positive acknowledgement goes out only after the
+// message is on disk.
+func (g *Gateway) onFrame(ctx context.Context, raw []byte, _ mllp.Peer) mllp.Reply {
+	if start := bytes.TrimLeft(raw, "\r\n "); bytes.HasPrefix(start, []byte("FHS")) || bytes.HasPrefix(start, []byte("BHS")) {
+		return mllp.Reply{ACK: g.onBatch(ctx, raw)}
+	}
+	return mllp.Reply{ACK: g.onMessage(ctx, raw)}
+}
+
+// onBatch stores every message of a batch and answers with a batch of their
+// acknowledgements.
+func (g *Gateway) onBatch(ctx context.Context, raw []byte) []byte {
+	batch, err := hl7.Split(raw, g.hl7Options())
+	if err != nil {
+		return g.nak(raw, err)
+	}
+	answer := []byte("BHS|^~\\&\r")
+	n := 0
+	for _, msg := range batch.Messages {
+		if ack := g.onMessage(ctx, msg); ack != nil {
+			answer = append(answer, ack...)
+			n++
+		}
+	}
+	return fmt.Appendf(answer, "BTS|%d\r", n)
+}
+
+// onMessage stores one message and returns its acknowledgement, nil for none.
+func (g *Gateway) onMessage(ctx context.Context, raw []byte) []byte {
 	m, err := hl7.Parse(raw, g.hl7Options())
 	if err != nil {
-		return g.nak(raw, hl7.AE, hl7.ApplicationError, err.Error())
+		return g.nak(raw, err)
 	}
+	if m.IsAck() {
+		g.metrics.message("ACK", "none")
+		return nil // an acknowledgement is never acknowledged
+	}
+	outcome, info := g.take(ctx, m)
 	code, _, _ := m.Type()
-	switch {
-	case m.IsAck():
-		g.metrics.message(code, "none")
-		return mllp.Reply{} // an acknowledgement is never acknowledged
-	case !m.CharsetKnown():
-		return g.nak(raw, hl7.AE, hl7.TableValueNotFound, "MSH-18 names a character set this listener does not know; set hl7.charset or correct the sender")
-	case len(m.ControlID()) == 0:
-		return g.nak(raw, hl7.AE, hl7.RequiredFieldMissing, "MSH-10 is empty; without it a repeat cannot be told from a new message")
+	ack, wanted := m.AckMode().Immediate(outcome)
+	g.metrics.message(code, string(ack))
+	if !wanted {
+		return nil
 	}
-	_, err = g.store.Enqueue(ctx, g.messageItem(m))
-	mode := m.AckMode()
+	info.Code, info.Now, info.Options = ack, time.Now().In(g.zone), g.hl7Options()
+	return hl7.ACK(raw, info)
+}
+
+// take puts a message into the queue and says what to tell the sender.
+func (g *Gateway) take(ctx context.Context, m *hl7.Message) (hl7.Outcome, hl7.AckInfo) {
+	switch {
+	case !m.CharsetKnown():
+		return hl7.Failed, hl7.AckInfo{ErrorCode: hl7.TableValueNotFound,
+			Text: "MSH-18 names a character set this listener does not know; correct the sender"}
+	case len(m.ControlID()) == 0:
+		return hl7.Failed, hl7.AckInfo{ErrorCode: hl7.RequiredFieldMissing,
+			Text: "MSH-10 is empty; without it a repeat cannot be told from a new message"}
+	}
+	_, err := g.store.Enqueue(ctx, g.messageItem(m))
 	switch {
 	case err == nil:
-		return g.answer(raw, code, mode, hl7.Accepted, hl7.NoError, "")
+		return hl7.Accepted, hl7.AckInfo{}
 	case errors.Is(err, queue.ErrFull):
-		return g.answer(raw, code, mode, hl7.Rejected, hl7.ApplicationError, "the queue is full; nothing was stored, send again later")
+		return hl7.Rejected, hl7.AckInfo{ErrorCode: hl7.ApplicationError, Text: "the queue is full; nothing was stored, send again later"}
 	case errors.Is(err, queue.ErrInvalid):
-		return g.answer(raw, code, mode, hl7.Failed, hl7.ApplicationError, "the message breaks a limit of the queue")
+		return hl7.Failed, hl7.AckInfo{ErrorCode: hl7.ApplicationError, Text: "the message breaks a limit of the queue"}
 	default:
 		g.log.Error("message not stored", "error", err)
-		return g.answer(raw, code, mode, hl7.Rejected, hl7.ApplicationError, "the message could not be stored, send again later")
+		return hl7.Rejected, hl7.AckInfo{ErrorCode: hl7.ApplicationError, Text: "the message could not be stored, send again later"}
 	}
 }
 
@@ -46,20 +89,11 @@ func (g *Gateway) hl7Options() hl7.Options {
 	return hl7.Options{DefaultCharset: g.cfg.HL7.Charset, MaxSize: int(g.cfg.HL7.MaxMessage)}
 }
 
-// answer acknowledges as MSH-15 asks; in original mode always.
-func (g *Gateway) answer(raw []byte, code string, mode hl7.AckMode, o hl7.Outcome, e hl7.ErrorCode, text string) mllp.Reply {
-	ack, wanted := mode.Immediate(o)
-	g.metrics.message(code, string(ack))
-	if !wanted {
-		return mllp.Reply{}
-	}
-	return mllp.Reply{ACK: hl7.ACK(raw, hl7.AckInfo{Code: ack, ErrorCode: e, Text: text, Now: time.Now().In(g.zone)})}
-}
-
 // nak answers what could not even be read.
-func (g *Gateway) nak(raw []byte, code hl7.AckCode, e hl7.ErrorCode, text string) mllp.Reply {
-	g.metrics.message("unreadable", string(code))
-	return mllp.Reply{ACK: hl7.ACK(raw, hl7.AckInfo{Code: code, ErrorCode: e, Text: text, Now: time.Now().In(g.zone)})}
+func (g *Gateway) nak(raw []byte, cause error) []byte {
+	ack := hl7.NAK(raw, cause, hl7.AckInfo{Now: time.Now().In(g.zone), Options: g.hl7Options()})
+	g.metrics.message("unreadable", "nak")
+	return ack
 }
 
 // messageItem makes a queue item of a message. The same sender, control id and

@@ -15,6 +15,7 @@ import (
 	"cardferry/configs"
 	"cardferry/gateway/admin"
 	"cardferry/gateway/ingest"
+	"cardferry/hl7"
 	"cardferry/hl7/mllp"
 )
 
@@ -48,8 +49,11 @@ func (g *Gateway) startSinks(ctx context.Context, out *group) {
 // than the sender's own are logged by cause and address, without a byte of what
 // was sent.
 func (g *Gateway) newMLLP() error {
+	if c := g.cfg.HL7.Charset; c != "" && !hl7.KnownCharset(c) {
+		return errors.New("hl7.charset: not a known character set; write UTF-8, GB18030, Big5 or 8859/1, for example")
+	}
 	g.mllp = &mllp.Server{
-		Handler: g.onMessage, MaxMessage: int(g.cfg.HL7.MaxMessage),
+		Handler: g.onFrame, MaxMessage: int(g.cfg.HL7.MaxMessage),
 		OnEnd: func(peer mllp.Peer, cause mllp.Cause) {
 			if cause != mllp.PeerClosed && cause != mllp.Draining {
 				g.log.Warn("HL7 connection ended", "peer", peer.String(), "cause", cause)

@@ -78,3 +78,24 @@ func FuzzHeaders(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSimulatorBody posts any body: only a JSON object that names a simulated
+// reader gets through, and everything else is a problem of the client's.
+func FuzzSimulatorBody(f *testing.F) {
+	for _, seed := range []string{`{"reader":"sim-slot","card":"ssc"}`, `{"reader":"sim-slot","card":"stuck"}`, `{"READER":"sim-slot","card":"ssc"}`, `{"reader":null}`, `[]`, `{"reader":"sim-slot","card":"ssc"} x`, "\xff", `{"reader":"\ud800"}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		b := &bench{}
+		d := newDesk(t, Config{Simulator: b})
+		switch w := post(d, "/v1/simulator/insert", body); w.Code {
+		case http.StatusOK:
+			if len(b.used) != 1 || !strings.HasPrefix(b.used[0], "insert sim-") {
+				t.Fatalf("%q was taken for %q", body, b.used)
+			}
+		case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge:
+		default:
+			t.Fatalf("status %d: %s", w.Code, w.Body)
+		}
+	})
+}
