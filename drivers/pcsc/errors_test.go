@@ -86,3 +86,30 @@ func TestGuarded(t *testing.T) {
 		t.Error("no card, no error")
 	}
 }
+
+func TestOnlyAnExtendedCommandMayBeRefusedByTheReader(t *testing.T) {
+	short := []byte{0x00, 0xB0, 0x81, 0x00, 0x00}
+	extended := []byte{0x00, 0xB0, 0x81, 0x00, 0x00, 0x00, 0x00}
+	lost := &pcscError{call: "SCardTransmit", code: scard.ErrNotTransacted}
+	for _, tt := range []struct {
+		name string
+		cmd  []byte
+		err  error
+		want bool
+	}{
+		{"extended, not transacted", extended, lost, true},
+		{"extended, a code of the driver's own", extended, &pcscError{call: "SCardTransmit", code: 0x80100004}, true},
+		{"short, not transacted", short, lost, false},
+		{"extended, card removed", extended, &pcscError{call: "SCardTransmit", code: scard.ErrRemovedCard}, false},
+		{"extended, reader gone", extended, &pcscError{call: "SCardTransmit", code: scard.ErrReaderUnavailable}, false},
+		{"extended, no answer", extended, errNoAnswer, false},
+		{"extended, silent", extended, errSilent, false},
+		{"extended, no error", extended, nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := refusable(tt.cmd, tt.err); got != tt.want {
+				t.Errorf("refusable %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
