@@ -61,7 +61,7 @@ func (b *builtin) arg(c cursor, i int) cursor {
 }
 
 // text makes a primitive value.
-func (b *builtin) text(r *run, w *row, c cursor) string {
+func (b *builtin) text(r *run, c cursor) string {
 	switch b.name {
 	case "@codesystem":
 		c.use()
@@ -77,7 +77,7 @@ func (b *builtin) text(r *run, w *row, c cursor) string {
 	case "@whole":
 		return whole(c)
 	case "@data":
-		return b.data(r, c)
+		return b.data(c)
 	case "@mime":
 		return b.mime(c)
 	}
@@ -125,7 +125,7 @@ func whole(c cursor) string {
 
 // data is base64 of ED.5 according to ED.4 (HL7 table 0299). Base64 may be
 // broken into lines or carry white space.
-func (b *builtin) data(r *run, c cursor) string {
+func (b *builtin) data(c cursor) string {
 	enc, value := b.arg(c, 0), b.arg(c, 1)
 	text := value.text()
 	var out string
@@ -187,7 +187,7 @@ func (b *builtin) mime(c cursor) string {
 
 // build fills a Coding: translated by the vocabulary when there is one and the
 // code is of the table's own system, else as sent.
-func (b *builtin) build(r *run, w *row, node *resource.Node, c cursor, v *vocabulary) {
+func (b *builtin) build(r *run, id string, node *resource.Node, c cursor, v *vocabulary) {
 	code, display, system, version := b.arg(c, 0), b.arg(c, 1), b.arg(c, 2), b.arg(c, 3)
 	if code.null() {
 		code.use()
@@ -208,7 +208,7 @@ func (b *builtin) build(r *run, w *row, node *resource.Node, c cursor, v *vocabu
 			display.use()
 			return
 		}
-		r.issue(Issue{Code: CodeUnmappedCode, Severity: "information", Position: code.position(), Row: w.id,
+		r.issue(Issue{Code: CodeUnmappedCode, Severity: "information", Position: code.position(), Row: id,
 			Detail: "code is not in the vocabulary table and is passed on as sent; add a row"})
 	}
 	uri := r.t.codingSystem(strings.TrimSpace(system.text()))

@@ -46,7 +46,7 @@ func (c *condition) holds(s *scope) bool {
 	case opNot:
 		return !c.left.holds(s)
 	case opValued:
-		return s.find(&c.at).valued()
+		return s.valued(&c.at)
 	case opNull:
 		return s.find(&c.at).null()
 	case opNumeric:

@@ -240,13 +240,22 @@ func (r *run) once(w *row, b *built, node *resource.Node, c cursor, rep int, cal
 		}
 		r.mapping(w.use, owner, target, &inner, &frame{up: f, row: w})
 	case w.typ.Primitive == nil:
-		w.call.build(r, w, target, c, r.vocabulary(w, caller))
+		w.call.build(r, w.reported(caller), target, c, r.vocabulary(w, caller))
 	case target.Text() == "":
 		target.SetText(text)
 		if w.value == nil || w.notes {
 			c.use()
 		}
 	}
+}
+
+// reported is the id of the row that an issue with a code names: the one that
+// chose the vocabulary.
+func (w *row) reported(caller *scope) string {
+	if w.caller && caller.row != nil {
+		return caller.row.id
+	}
+	return w.id
 }
 
 // vocabulary is the one of the row, or of the row that called its map.
@@ -264,7 +273,10 @@ func (r *run) text(w *row, c cursor, here, caller *scope) string {
 	case w.value != nil:
 		raw = w.value.expand(here)
 	case w.call != nil:
-		return r.valid(w, c, w.call.text(r, w, c))
+		if raw = w.call.text(r, c); raw == "" && w.call.name != "@data" {
+			return "" // nothing there to say it of
+		}
+		return r.valid(w, c, raw)
 	default:
 		raw = c.text()
 	}
@@ -274,7 +286,7 @@ func (r *run) text(w *row, c cursor, here, caller *scope) string {
 	if v := r.vocabulary(w, caller); v != nil && w.value == nil {
 		to, known := v.lookup(raw)
 		if to.code == "" {
-			r.issue(Issue{Code: CodeUnmappedCode, Severity: "warning", Position: c.position(), Row: w.id, Detail: unmappedDetail(known)})
+			r.issue(Issue{Code: CodeUnmappedCode, Severity: "warning", Position: c.position(), Row: w.reported(caller), Detail: unmappedDetail(known)})
 			return ""
 		}
 		raw = to.code

@@ -72,15 +72,29 @@ func (s *scope) find(p *source) cursor {
 	if p.relative {
 		return descend(s.cur, p.comp, p.sub)
 	}
-	if s.cur.seg != nil && s.cur.depth == atRep && s.cur.seg.name == p.name && !s.cur.absent() &&
-		int(s.cur.seg.leaves[s.cur.lo].field) == p.field {
+	if s.inHand(p) {
 		return descend(s.cur, p.comp, p.sub)
 	}
 	f := s.fieldOf(p)
-	if p.field == 0 || p.comp == 0 {
+	if p.field == 0 {
 		return f
 	}
 	return descend(f.down(1), p.comp, p.sub)
+}
+
+// inHand says whether p lies in the field that the row iterates over.
+func (s *scope) inHand(p *source) bool {
+	return s.cur.seg != nil && s.cur.depth == atRep && s.cur.seg.name == p.name && !s.cur.absent() &&
+		int(s.cur.seg.leaves[s.cur.lo].field) == p.field
+}
+
+// valued says whether there is a value at p: for a whole field in any of its
+// repetitions.
+func (s *scope) valued(p *source) bool {
+	if !p.relative && p.comp == 0 && !s.inHand(p) {
+		return s.fieldOf(p).valued()
+	}
+	return s.find(p).valued()
 }
 
 // fieldOf is the field of p with all repetitions, or its whole segment.
