@@ -138,11 +138,11 @@ func (r *run) record(event string) {
 	doc := r.add("DocumentReference")
 	n := doc.node
 	n.Set(&r.arena, "identifier.system", keySystem)
-	n.Set(&r.arena, "identifier.value", r.keyText())
+	n.Set(&r.arena, "identifier.value", cleanText(r.key))
 	n.Set(&r.arena, "status", "current")
 	n.Set(&r.arena, "type.text", "HL7 v2 message")
-	if s := cleanText(event); s != "" {
-		n.Set(&r.arena, "description", s)
+	if event != "" {
+		n.Set(&r.arena, "description", event)
 	}
 	recorded := r.scalarOf("instant", r.header(7))
 	if recorded != "" {
@@ -237,19 +237,11 @@ func (r *run) scalarOf(typ, s string) string {
 	return s
 }
 
-// keyText is the idempotency key as an identifier value.
-func (r *run) keyText() string {
-	if s := cleanText(r.key); s != "" {
-		return s
-	}
-	return "none"
-}
-
 // bundle assembles the transaction.
 func (r *run) bundle() []byte {
 	n := r.arena.New(typeOf("Bundle"))
 	n.Set(&r.arena, "identifier.system", keySystem)
-	n.Set(&r.arena, "identifier.value", r.keyText())
+	n.Set(&r.arena, "identifier.value", cleanText(r.key))
 	n.Set(&r.arena, "type", "transaction")
 	if ts := r.scalarOf("instant", r.header(7)); ts != "" {
 		n.Set(&r.arena, "timestamp", ts)

@@ -25,10 +25,14 @@ type CardRead struct {
 // Coverages with the patient as beneficiary, and a Provenance that names reader,
 // profile and assurance. Ids are derived as in Translate. A simulated read is
 // tagged and labelled as test data in every resource. The inputs are not changed.
-// The error is for a read without a patient; what is not valid R4 is left out.
+// The error is for a read without a patient and for an empty key; what is not
+// valid R4 is left out.
 func (t *Translator) PatientBundle(p *r4.Patient, coverage []r4.Coverage, c CardRead, key string) ([]byte, error) {
 	if p == nil {
 		return nil, errors.New("patient bundle: the read has no patient")
+	}
+	if cleanText(key) == "" {
+		return nil, errNoKey
 	}
 	mem := t.borrow()
 	defer t.giveBack(mem)

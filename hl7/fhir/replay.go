@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +27,20 @@ func CaseConfig() Config {
 	return Config{Namespace: "330106001", SiteName: "cardferry test", Zone: time.FixedZone("", 8*3600)}
 }
 
-// Cases are the tests of all table folders, in order of name.
-func (t *Tables) Cases() []Case { return t.cases }
+// Cases are the tests of all table folders in order; a site's case replaces the
+// shipped one of the same name, for a site that changes what it is about.
+func (t *Tables) Cases() []Case { return slices.Clone(t.cases) }
+
+func overlayCases(base, over []Case) []Case {
+	for _, c := range over {
+		if i := slices.IndexFunc(base, func(b Case) bool { return b.Name == c.Name }); i >= 0 {
+			base[i] = c
+		} else {
+			base = append(base, c)
+		}
+	}
+	return base
+}
 
 // maxCaseBytes bounds a test message or Bundle.
 const maxCaseBytes = 4 << 20

@@ -122,7 +122,7 @@ func LoadTables(fsys ...fs.FS) (*Tables, error) {
 		if err != nil {
 			return nil, fmt.Errorf("load mapping tables: %w", err)
 		}
-		t.cases = append(t.cases, cases...)
+		t.cases = overlayCases(t.cases, cases)
 	}
 	t.version += "+" + digest(byKind)
 	if err := t.compile(byKind); err != nil {

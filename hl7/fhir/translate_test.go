@@ -211,6 +211,16 @@ func TestUnknownEventKeepsThePatient(t *testing.T) {
 	}
 }
 
+func TestAShiftedFieldIsNoEvent(t *testing.T) {
+	res := translate(t, translator(t), "MSH|^~\\&|A|B|C|D|2026|张^三丰|CANARY^PATIENT NAME|1|P|2.5\r")
+	if res.Type != "" || at(t, res.Bundle, "DocumentReference.description") != "" {
+		t.Errorf("type %q", res.Type)
+	}
+	if _, err := translator(t).Translate(message(t, adtHead), " "); err == nil {
+		t.Error("an empty key is accepted")
+	}
+}
+
 func TestNullAsksToDeleteAndAbsentLeaves(t *testing.T) {
 	res := translate(t, translator(t), adtHead[:len(adtHead)-2]+"\"\"||||||||\"\"\r")
 	var deleted []string

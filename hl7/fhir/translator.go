@@ -40,7 +40,7 @@ type Translator struct {
 type Result struct {
 	// Bundle is the JSON of a transaction Bundle.
 	Bundle []byte
-	// Type is the event, "ADT^A01".
+	// Type is the event, "ADT^A01"; empty when the message names none.
 	Type string
 	// Issues are also in the Bundle's OperationOutcome; at most 200.
 	Issues []Issue
@@ -89,18 +89,21 @@ func (t *Translator) Version() string { return t.tables.version }
 // key of the message: it becomes Bundle.identifier and the seed of ids that the
 // message itself does not give. The same message and key always yield the same
 // bytes. An event without tables yields the raw message and what is known of the
-// patient. The error is for a message without any segment; everything else is an
-// Issue.
+// patient. The error is for a message without any segment and for an empty key;
+// everything else is an Issue.
 func (t *Translator) Translate(m *hl7.Message, key string) (Result, error) {
 	if m == nil || len(m.Segments()) == 0 {
 		return Result{}, errors.New("translate: the message has no segments")
+	}
+	if cleanText(key) == "" {
+		return Result{}, errNoKey
 	}
 	mem := t.borrow()
 	defer t.giveBack(mem)
 	r := run{t: t, msg: m, key: key, scratch: mem, zone: m.Zone(t.config.Zone)}
 	r.view = newView(m, mem)
 	r.budget = rowsPerMessage + rowsPerValue*len(mem.leaves)
-	event := cleanText(event(m))
+	event := event(m)
 	s := t.tables.structures[t.tables.events[event]]
 	if s == nil {
 		s = t.tables.structures[anyMessage]
@@ -120,11 +123,27 @@ func (t *Translator) Translate(m *hl7.Message, key string) (Result, error) {
 	return res, nil
 }
 
-// event is "ADT^A01", or the code alone.
+var errNoKey = errors.New("translate: no idempotency key; pass the key of the message or read")
+
+// event is "ADT^A01", or the code alone; "" when MSH-9 does not hold an event,
+// so that a shifted field never passes as one.
 func event(m *hl7.Message) string {
 	code, trigger, _ := m.Type()
+	if !eventPart(code) || trigger != "" && !eventPart(trigger) {
+		return ""
+	}
 	if trigger == "" {
 		return code
 	}
 	return code + "^" + trigger
+}
+
+// eventPart says whether s can be a code of HL7 table 0076 or 0003.
+func eventPart(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return len(s) >= 2 && len(s) <= 8
 }
