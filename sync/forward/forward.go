@@ -83,7 +83,7 @@ func New(s *queue.Store, up Upstream, prep Prepare, o Options) *Forwarder {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.jitter == nil {
-		o.jitter = func(d time.Duration) time.Duration { return rand.N(d + 1) }
+		o.jitter = func(d time.Duration) time.Duration { return rand.N(d + 1) } //nolint:gosec // spreads retries, guards nothing
 	}
 	return &Forwarder{
 		store: s, up: up, prep: prep, o: o, gate: newGate(o.Workers, o.jitter),

@@ -231,10 +231,8 @@ func TestProbesBackOffOneAtATime(t *testing.T) {
 		for i := 1; i < len(u.seen); i++ {
 			gaps = append(gaps, (u.seen[i].at - u.seen[i-1].at).Round(time.Second))
 		}
-		want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}
-		for i := range want {
-			want[i] *= time.Second
-		}
+		const s1 = time.Second
+		want := []time.Duration{s1, 2 * s1, 4 * s1, 8 * s1, 16 * s1, 32 * s1, 60 * s1, 60 * s1}
 		if len(gaps) < len(want) || !slices.Equal(gaps[:len(want)], want) {
 			t.Errorf("waits %v, want %v", gaps, want)
 		}

@@ -28,7 +28,7 @@ func rawSyncRate(b *testing.B, size int) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // measured only
+	defer f.Close()
 	buf := make([]byte, size)
 	start, n := time.Now(), 0
 	for ; n < 200 || time.Since(start) < 300*time.Millisecond; n++ {

@@ -33,40 +33,56 @@ func (c *Claim) Gaps() []Gap { return c.e.gaps }
 //
 // Errors: ErrClosed, the context's, or the file system's (the item then stays).
 func (s *Store) Next(ctx context.Context) (*Claim, error) {
+	for {
+		e, err := s.wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		item, err := s.payload(e)
+		switch {
+		case err == nil:
+			return &Claim{s: s, e: e, item: item}, nil
+		case errors.Is(err, ErrDamaged):
+			s.damagedClaim(e, err)
+		case errors.Is(err, ErrNotFound): // dropped, or its segment set aside, meanwhile
+			s.mu.Lock()
+			s.sched.remove(e)
+			s.mu.Unlock()
+		default:
+			s.mu.Lock()
+			s.sched.release(e)
+			s.mu.Unlock()
+			return nil, fmt.Errorf("load item %d: %w", e.Seq, err)
+		}
+	}
+}
+
+// wait claims the next entry.
+func (s *Store) wait(ctx context.Context) (*entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.pick(); e != nil && ctx.Err() == nil {
+		return e, nil
+	} else if e != nil {
+		s.sched.release(e)
+	}
 	stop := context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.ready.Broadcast()
 	})
 	defer stop()
-	for {
-		s.mu.Lock()
-		e := s.pick()
-		for e == nil && !s.closed && ctx.Err() == nil {
-			s.ready.Wait()
-			e = s.pick()
+	for !s.closed && ctx.Err() == nil {
+		s.ready.Wait()
+		if e := s.pick(); e != nil {
+			return e, nil
 		}
-		s.mu.Unlock()
-		if e == nil {
-			if ctx.Err() != nil {
-				s.ready.Signal() // the wake-up may have been meant for another
-				return nil, context.Cause(ctx)
-			}
-			return nil, ErrClosed
-		}
-		item, err := s.payload(e)
-		if err == nil {
-			return &Claim{s: s, e: e, item: item}, nil
-		}
-		if errors.Is(err, ErrDamaged) {
-			s.damagedClaim(e, err)
-			continue
-		}
-		s.mu.Lock()
-		s.sched.release(e)
-		s.mu.Unlock()
-		return nil, fmt.Errorf("load item %d: %w", e.Seq, err)
 	}
+	s.ready.Signal() // the wake-up may have been meant for another
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, ErrClosed
 }
 
 // pick claims an item and its lanes' gap notices; s.mu is held.

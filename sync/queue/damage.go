@@ -50,7 +50,7 @@ func metaPagesIntact(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close() //nolint:errcheck // read only
+	defer f.Close()
 	// A page header is 16 bytes; the meta after it ends in the FNV-1a of its
 	// first 56 bytes, all little-endian on the machines we build for.
 	for page := range int64(2) {

@@ -31,12 +31,12 @@ func (x *laneIndex) add(lanes []Lane, seq uint64) {
 }
 
 // after reports whether the lane may occur beyond seq.
-func (x *laneIndex) after(print uint32, seq uint64) bool {
+func (x *laneIndex) after(mark uint32, seq uint64) bool {
 	if x.open != nil {
-		off, ok := x.open[print]
+		off, ok := x.open[mark]
 		return ok && (off == math.MaxUint32 || x.first+uint64(off) > seq)
 	}
-	i, ok := slices.BinarySearch(x.prints, print)
+	i, ok := slices.BinarySearch(x.prints, mark)
 	return ok && (x.last[i] == math.MaxUint32 || x.first+uint64(x.last[i]) > seq)
 }
 

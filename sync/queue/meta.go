@@ -89,7 +89,7 @@ func copyDB(to *bbolt.DB, path string, put func(tx *bbolt.Tx, bucket, k, v []byt
 		}
 		return damage, nil
 	}
-	defer src.Close() //nolint:errcheck // read only
+	defer src.Close()
 	if !metaPagesIntact(path) {
 		damage = fmt.Errorf("%w: %s: meta page", ErrDamaged, filepath.Base(path))
 	}

@@ -115,7 +115,7 @@ func checkModel(t *rapid.T, window int) {
 			t.Fatal(err)
 		}
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a leftover of a test
+	defer os.RemoveAll(dir)
 	o := Options{Keys: mustKeys(1), SegmentBytes: 24 << 10, Window: window}
 	open := func() *Store {
 		s, err := Open(dir, o)

@@ -256,12 +256,12 @@ func (g *segment) setAside(dir string) error {
 }
 
 func setAside(path, dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the operator names the folder
 		return err
 	}
 	to := filepath.Join(dir, filepath.Base(path))
 	for n := 1; ; n++ {
-		if _, err := os.Lstat(to); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Lstat(to); errors.Is(err, os.ErrNotExist) { //nolint:gosec // the operator names the folder
 			break
 		}
 		to = filepath.Join(dir, fmt.Sprintf("%s.%d", filepath.Base(path), n))

@@ -128,7 +128,7 @@ func (c *Client) Deliver(ctx context.Context, r upstream.Request) error {
 		case errors.As(err, &refused) && refused.Status == http.StatusConflict && try < conflictRetries:
 			// Two writers met at one resource; the same bytes may succeed now.
 			select {
-			case <-time.After(rand.N(conflictPause)):
+			case <-time.After(rand.N(conflictPause)): //nolint:gosec // spreads retries, guards nothing
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -151,7 +151,7 @@ func (c *Client) post(ctx context.Context, r upstream.Request, token string) err
 	if err != nil {
 		return c.unreachable(ctx, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to the end or given up
+	defer resp.Body.Close()
 	slow := time.AfterFunc(c.timeout, cancel)
 	defer slow.Stop()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))

@@ -91,7 +91,7 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"200 with all entries applied", fhir(200, entries("201 Created", "200 OK", "204")), nil},
 		{"200 without body", fhir(200, ""), nil},
-		{"204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, nil},
+		{"204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, nil},
 		{"202 with information", fhir(202, `{"resourceType":"OperationOutcome","issue":[{"severity":"information","code":"informational"}]}`), nil},
 		{"200 with an error outcome", fhir(200, outcome("processing")), &upstream.Refused{Status: 200, Code: "processing", Detail: position}},
 		{"200 with a failing entry", fhir(200, entries("201", "422 Unprocessable")), &upstream.Refused{Status: 422, Code: "http_422", Detail: "entry 1"}},
@@ -139,18 +139,20 @@ func check(t *testing.T, got, want error) {
 	}
 	var down *upstream.Unavailable
 	var refused *upstream.Refused
-	switch want := want.(type) {
-	case nil:
+	var wantDown *upstream.Unavailable
+	var wantRefused *upstream.Refused
+	switch {
+	case want == nil:
 		if got != nil {
 			t.Errorf("got %v, want delivered", got)
 		}
-	case *upstream.Unavailable:
-		if !errors.As(got, &down) || down.Code != want.Code || down.RetryAfter != want.RetryAfter || down.Err == nil {
-			t.Errorf("got %#v, want unavailable %s after %v", got, want.Code, want.RetryAfter)
+	case errors.As(want, &wantDown):
+		if !errors.As(got, &down) || down.Code != wantDown.Code || down.RetryAfter != wantDown.RetryAfter || down.Err == nil {
+			t.Errorf("got %#v, want unavailable %s after %v", got, wantDown.Code, wantDown.RetryAfter)
 		}
-	case *upstream.Refused:
-		if !errors.As(got, &refused) || *refused != *want {
-			t.Errorf("got %#v, want %#v", got, want)
+	case errors.As(want, &wantRefused):
+		if !errors.As(got, &refused) || *refused != *wantRefused {
+			t.Errorf("got %#v, want %#v", got, wantRefused)
 		}
 	}
 }
@@ -161,13 +163,13 @@ func TestRequestOnTheWire(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		body, _ = io.ReadAll(r.Body)
-		w.WriteHeader(200)
+		w.WriteHeader(http.StatusOK)
 	})
 	r := request()
 	if err := newClient(t, Config{URL: url + "/fhir"}).Deliver(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if got.Method != "POST" || got.URL.String() != "/fhir" || string(body) != string(r.Body) {
+	if got.Method != http.MethodPost || got.URL.String() != "/fhir" || string(body) != string(r.Body) {
 		t.Errorf("%s %s with %d bytes", got.Method, got.URL, len(body))
 	}
 	for name, want := range map[string]string{
@@ -271,7 +273,7 @@ func TestBrokenConnections(t *testing.T) {
 						return
 					}
 					go func() {
-						defer conn.Close() //nolint:errcheck // misbehaves anyway
+						defer conn.Close()
 						tt.on(conn)
 					}()
 				}
