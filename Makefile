@@ -9,7 +9,7 @@ TOOLS   := $(CURDIR)/bin/tools
 # and says so.
 cgo = $(shell pkg-config --exists libpcsclite 2>/dev/null && command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
 
-.PHONY: help build demo test race bench fuzz lint cross deb clean
+.PHONY: help build demo test race bench fuzz lint cross deb deb-test clean
 
 help:
 	@echo 'make demo    install what is missing, build, and show the gateway at work'
@@ -58,6 +58,10 @@ cross:
 	CGO_ENABLED=0 GOOS=linux   GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/cardferry-linux-amd64 ./cmd/cardferry
 	CGO_ENABLED=0 GOOS=linux   GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/cardferry-linux-arm64 ./cmd/cardferry
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cross/cardferry-windows-amd64.exe ./cmd/cardferry
+
+# Installs the package in a fresh Debian under a real systemd; needs root.
+deb-test: deb
+	packaging/nspawn.sh "$$(ls -t dist/*.deb | head -n 1)" bash /packaging/check.sh
 
 deb: build $(TOOLS)/nfpm
 	packaging/deb.sh '$(VERSION)' $(TOOLS)/nfpm

@@ -76,6 +76,9 @@ func queueVerb(use, short string, args cobra.PositionalArgs, f func(context.Cont
 			return err
 		}
 		q, err := admin.Open(cmd.Context(), cfg.Admin.Listen, gateway.AdminTokenFile(cfg.DataDir), func() (*queue.Store, error) {
+			if err := become(cfg.DataDir); err != nil {
+				return nil, err
+			}
 			return gateway.OpenStore(cfg)
 		})
 		if err != nil {
