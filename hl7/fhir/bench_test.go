@@ -46,6 +46,18 @@ func BenchmarkValidateBundle(b *testing.B) {
 	}
 }
 
+// BenchmarkTranslateManyRepetitions is a message that is one long field: the
+// work stays bounded.
+func BenchmarkTranslateManyRepetitions(b *testing.B) {
+	tr := translator(b)
+	m := message(b, "MSH|^~\\&|A|B|||2026||ADT^A08|1|P|2.5\rPID|1||"+strings.Repeat("1^^^H^MR~2~", 20_000)+"\r")
+	for b.Loop() {
+		if _, err := tr.Translate(m, "key"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkTranslateManyResults shows that time grows with the message, not with
 // its square.
 func BenchmarkTranslateManyResults(b *testing.B) {

@@ -63,9 +63,15 @@ func (r *run) settle() {
 	}
 }
 
+// maxUnique is the size of resources up to which doubles are looked for.
+const maxUnique = 100
+
 // uniqueIdentifiers removes identifiers that are there already: PID-3 and PID-19
 // often say the same number.
 func uniqueIdentifiers(n *resource.Node) {
+	if n.Len() > maxUnique {
+		return
+	}
 	for c := n.First(); c != nil; c = c.Next() {
 		if c.Element().Name != "identifier" || c.Element().Type.Name != "Identifier" {
 			continue

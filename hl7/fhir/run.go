@@ -16,6 +16,10 @@ const (
 	rowsPerValue   = 100
 )
 
+// maxInstances bounds the elements that rows put into one instance: identifiers
+// of a patient, lines of notes. It keeps the work linear in the message.
+const maxInstances = 1000
+
 // run is one translation in progress.
 type run struct {
 	t    *Translator
@@ -326,6 +330,10 @@ func (r *run) steps(steps []step, b *built, node *resource.Node, rep int, seg *s
 				return nil, nil
 			}
 			continue
+		}
+		if node.Len() >= maxInstances && node.Child(st.elem.Name) != nil {
+			r.view.truncated = true
+			return nil, nil
 		}
 		if st.elem.Choice != "" && node.Has(st.elem) && node.Child(st.elem.Name) == nil {
 			return nil, nil

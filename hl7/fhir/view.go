@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"sort"
 	"strconv"
 
 	"cardferry/hl7"
@@ -118,15 +119,19 @@ func (c cursor) down(n int) cursor {
 		}
 		return c
 	}
-	lo := c.lo
-	for lo < c.hi && int(c.seg.leaves[lo].at(d)) < n {
-		lo++
+	lo := c.seek(c.lo, d, n)
+	return cursor{c.seg, lo, c.seek(lo, d, n+1), d}
+}
+
+// seek is the first leaf from i on whose position at depth d is n or more.
+func (c cursor) seek(i int, d depth, n int) int {
+	leaves := c.seg.leaves
+	for end := min(i+16, c.hi); i < end; i++ { // nearly always near
+		if int(leaves[i].at(d)) >= n {
+			return i
+		}
 	}
-	hi := lo
-	for hi < c.hi && int(c.seg.leaves[hi].at(d)) == n {
-		hi++
-	}
-	return cursor{c.seg, lo, hi, d}
+	return i + sort.Search(c.hi-i, func(k int) bool { return int(leaves[i+k].at(d)) >= n })
 }
 
 // leaf is the first subcomponent of the value, what a reader of a simple type

@@ -20,8 +20,10 @@ type Node struct {
 	text string              // value of a primitive; "" means none (FHIR has no empty values)
 	key  uint64              // see Slot
 	mark int                 // see Mark
+	size int                 // number of children
 
 	first, last, next *Node
+	recent            *Node // the child attached last, nil when it was removed
 }
 
 // Arena hands out nodes in blocks, so that one translation makes few
@@ -83,6 +85,9 @@ func (n *Node) First() *Node { return n.first }
 // Next is the following sibling.
 func (n *Node) Next() *Node { return n.next }
 
+// Len is the number of children.
+func (n *Node) Len() int { return n.size }
+
 // Add appends an instance of e, one of the elements of n's type.
 func (n *Node) Add(a *Arena, e *definition.Element) *Node {
 	c := a.New(e.Type)
@@ -93,6 +98,9 @@ func (n *Node) Add(a *Arena, e *definition.Element) *Node {
 // Attach makes c, a root, the last instance of e under n.
 func (n *Node) Attach(e *definition.Element, c *Node) {
 	c.elem, c.next = e, nil
+	n.size++
+	recent := n.recent
+	n.recent = c
 	switch {
 	case n.first == nil:
 		n.first, n.last = c, c
@@ -100,6 +108,10 @@ func (n *Node) Attach(e *definition.Element, c *Node) {
 	case n.last.elem.Order <= e.Order:
 		n.last.next = c
 		n.last = c
+		return
+	case recent != nil && recent.elem == e: // not the last: an element of higher order follows the run
+		c.next = recent.next
+		recent.next = c
 		return
 	}
 	at := &n.first
@@ -176,6 +188,10 @@ func (n *Node) Remove(c *Node) {
 		if n.last == c {
 			n.last = prev
 		}
+		if n.recent == c {
+			n.recent = nil
+		}
+		n.size--
 		return
 	}
 }
