@@ -230,8 +230,7 @@ func (r *run) header(field int) string {
 	if len(r.view.segments) == 0 {
 		return ""
 	}
-	seg := &r.view.segments[0]
-	return cursor{seg: seg, hi: len(seg.leaves)}.down(field).text()
+	return r.view.segments[0].field(field).text()
 }
 
 // scalarOf is the value in the form of the primitive type, "" when it has none.

@@ -105,11 +105,10 @@ func (s *scope) fieldOf(p *source) cursor {
 			return cursor{seg: &noSegment}
 		}
 	}
-	c := cursor{seg: seg, hi: len(seg.leaves), depth: atSegment}
 	if p.field == 0 {
-		return c
+		return cursor{seg: seg, hi: len(seg.leaves), depth: atSegment}
 	}
-	return c.down(p.field)
+	return seg.field(p.field)
 }
 
 var noSegment segment // never written

@@ -30,6 +30,34 @@ type segment struct {
 	nth    int // which of its name, from 1
 	seq    int // position in the message, from 0
 	leaves []leaf
+	starts [indexedFields + 2]uint16 // where the leaves of a field begin, when indexed
+	dense  bool                      // starts is filled
+}
+
+// indexedFields is the number of fields that are found without searching.
+const indexedFields = 50
+
+// index notes where each field begins.
+func (s *segment) index() {
+	if len(s.leaves) >= 1<<16 {
+		return
+	}
+	s.dense = true
+	i := 0
+	for f := range s.starts {
+		for i < len(s.leaves) && int(s.leaves[i].field) < f {
+			i++
+		}
+		s.starts[f] = uint16(i)
+	}
+}
+
+// field is a field with all its repetitions.
+func (s *segment) field(n int) cursor {
+	if s.dense && n <= indexedFields {
+		return cursor{s, int(s.starts[n]), int(s.starts[n+1]), atField}
+	}
+	return cursor{seg: s, hi: len(s.leaves)}.down(n)
 }
 
 // view is a message taken apart once, so that rows find values without
@@ -71,6 +99,7 @@ func newView(m *hl7.Message, mem *scratch) view {
 	mem.leaves = leaves
 	for i := range v.segments {
 		v.segments[i].leaves = leaves[starts[i]:starts[i+1]:starts[i+1]]
+		v.segments[i].index()
 	}
 	return v
 }
