@@ -174,7 +174,10 @@ func (s *Store) readBatch(g *segment, from position, last uint64, want int, done
 				continue
 			}
 			e, err := decodeEnvelope(v)
-			if err != nil || e.Seq != seq || e.Class != g.class {
+			if err == nil && (e.Seq != seq || e.Class != g.class) {
+				return fmt.Errorf("%w: an intact item under another key", ErrDamaged)
+			}
+			if err != nil {
 				got.bad = append(got.bad, badRecord{seq, ord, slices.Clone(v)})
 				continue
 			}
