@@ -252,7 +252,8 @@ func (r *run) bundle() []byte {
 		n.Set(&r.arena, "timestamp", ts)
 	}
 	entryElem := n.Type().MustElement("entry")
-	resourceElem := entryElem.Type.MustElement("resource")
+	fullURL, resourceElem, request := entryElem.Type.MustElement("fullUrl"), entryElem.Type.MustElement("resource"), entryElem.Type.MustElement("request")
+	method, url := request.Type.MustElement("method"), request.Type.MustElement("url")
 	for _, b := range r.built {
 		if !b.live() {
 			continue
@@ -262,10 +263,11 @@ func (r *run) bundle() []byte {
 			r.tag(b.node, "tag", tagSystem, "partial")
 		}
 		entry := n.Add(&r.arena, entryElem)
-		entry.Set(&r.arena, "fullUrl", b.url)
+		entry.Add(&r.arena, fullURL).SetText(b.url)
 		entry.Attach(resourceElem, b.node)
-		entry.Set(&r.arena, "request.method", "PUT")
-		entry.Set(&r.arena, "request.url", b.node.Type().Name+"/"+b.id)
+		req := entry.Add(&r.arena, request)
+		req.Add(&r.arena, method).SetText("PUT")
+		req.Add(&r.arena, url).SetText(b.node.Type().Name + "/" + b.id)
 	}
 	r.buf = n.AppendJSON(r.buf[:0])
 	return bytes.Clone(r.buf)

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+
+	"cardferry/hl7/fhir/definition"
 )
 
 // Problem is one violation of the specification. It holds no values.
@@ -86,7 +89,7 @@ func (c *checker) node(n *Node) bool {
 			ok = false
 		}
 	}
-	for _, inv := range invariants[n.typ.Name] {
+	for _, inv := range rules()[n.typ] {
 		if !inv.holds(n) {
 			c.report("invariant", inv.text)
 			ok = false
@@ -191,6 +194,17 @@ var invariants = map[string][]invariant{
 		{"clinicalStatus unless entered in error (ait-1)", func(n *Node) bool { return n.Child("clinicalStatus") != nil || enteredInError(n) }},
 	},
 }
+
+// rules are the invariants by type, for a quick look-up.
+var rules = sync.OnceValue(func() map[*definition.Type][]invariant {
+	out := make(map[*definition.Type][]invariant, len(invariants))
+	for name, list := range invariants {
+		if t, ok := definition.R4().Lookup(name); ok {
+			out[t] = list
+		}
+	}
+	return out
+})
 
 var quantityRules = []invariant{{"a coded unit has a system (qty-3)", func(n *Node) bool { return n.Child("code") == nil || n.Child("system") != nil }}}
 
