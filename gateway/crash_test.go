@@ -28,7 +28,7 @@ import (
 // serveEnv makes this test binary a daemon that can be killed.
 const serveEnv = "CARDFERRY_TEST_SERVE"
 
-func serveChild(config string) {
+func serveChild(config string) int {
 	_ = os.Unsetenv(serveEnv)
 	cfg, err := configs.Load(config, nil)
 	if err == nil {
@@ -41,9 +41,9 @@ func serveChild(config string) {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
-	os.Exit(0)
+	return 0
 }
 
 const (

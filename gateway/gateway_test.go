@@ -27,7 +27,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if config := os.Getenv(serveEnv); config != "" {
-		serveChild(config) // see crash_test.go
+		os.Exit(serveChild(config)) // see crash_test.go
 	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"))
 }

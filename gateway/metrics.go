@@ -20,6 +20,7 @@ type metrics struct {
 	faults   *prometheus.CounterVec
 	readers  *prometheus.GaugeVec
 	received *prometheus.CounterVec
+	gaps     prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -34,8 +35,10 @@ func newMetrics() *metrics {
 		readers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "cardferry_reader_attached", Help: "1 while the reader can be used."}, []string{"reader"}),
 		received: counter("ingest_requests_total", "Requests of other tiers by HTTP status.", "status"),
+		gaps: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cardferry_ingest_gaps_total", Help: "Notices that a sender left items out."}),
 	}
-	m.registry.MustRegister(m.messages, m.reads, m.faults, m.readers, m.received,
+	m.registry.MustRegister(m.messages, m.reads, m.faults, m.readers, m.received, m.gaps,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

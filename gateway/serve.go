@@ -74,7 +74,7 @@ func (g *Gateway) newMLLP() error {
 func (g *Gateway) ingestHandler() http.Handler {
 	return ingest.Handler(ingest.Config{
 		Store: g.store, Lane: g.keys.Lane, Key: g.keys.ItemID, Repository: g.repository,
-		Token: g.ingestToken, Received: g.metrics.status, Logger: g.log,
+		Token: g.ingestToken, Received: g.metrics.status, Gap: g.metrics.gaps.Inc, Logger: g.log,
 	})
 }
 

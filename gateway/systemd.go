@@ -16,7 +16,7 @@ func notifySystemd(ctx context.Context, alive func() bool) {
 	if socket == "" {
 		return
 	}
-	conn, err := net.Dial("unixgram", socket)
+	conn, err := net.Dial("unixgram", socket) //nolint:gosec // systemd names the socket
 	if err != nil {
 		return
 	}

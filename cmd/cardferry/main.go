@@ -25,15 +25,17 @@ const (
 	exitConfig = 3 // the configuration cannot be used
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := root().ExecuteContext(ctx)
 	if err == nil {
-		return
+		return 0
 	}
 	fmt.Fprintln(os.Stderr, "cardferry:", err)
-	os.Exit(exitCode(err))
+	return exitCode(err)
 }
 
 type usageError struct{ error }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/xml"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -79,7 +80,7 @@ func (*parseXML) apply(_ *reading, v value) (value, error) {
 	stack := []*element{{}} // the document itself
 	for {
 		tok, err := dec.Token()
-		if err == io.EOF && len(stack) == 1 && len(stack[0].children) == 1 {
+		if errors.Is(err, io.EOF) && len(stack) == 1 && len(stack[0].children) == 1 {
 			return value{b: v.b, kind: documentKind, doc: stack[0].children[0]}, nil
 		}
 		if err != nil {

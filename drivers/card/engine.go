@@ -136,6 +136,6 @@ func (p *Profile) read(ctx context.Context, r *run) (drivers.Read, error) {
 		read.Extras = nil
 	}
 	read.Partial = r.partial || values.partial
-	read.Warnings = append(r.warnings, values.warnings...)
+	read.Warnings = slices.Concat(r.warnings, values.warnings)
 	return read, nil
 }

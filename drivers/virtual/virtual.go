@@ -134,17 +134,14 @@ func (d *Driver) serve(ctx context.Context, r drivers.Reader, emit func(drivers.
 		case <-ctx.Done():
 			return
 		case cmd := <-d.commands[r.Name]:
-			switch {
-			case cmd.present == nil:
-				if occupied {
-					event(drivers.Removed)
-				}
+			if occupied {
+				event(drivers.Removed)
+			}
+			switch cmd.present {
+			case nil:
 				occupied = false
 				cmd.result <- nil
 			default:
-				if occupied {
-					event(drivers.Removed)
-				}
 				occupied = r.Kind != drivers.KindScanner
 				if occupied {
 					event(drivers.Presented)

@@ -37,23 +37,23 @@ func pid(i int) string {
 }
 
 // admit is ADT^A01, update ADT^A08 with a phone number that counts up.
-func (s *his) admit(i int) string {
-	return segments(s.msh("ADT^A01", "ADT_A01"), "EVN|A01|"+s.stamp(), pid(i),
-		fmt.Sprintf("PV1|1|I|W1^101^%d|||||||||||||||||V%07d||||||||||||||||||||||||||%s", i%4+1, i, s.stamp()))
+func (h *his) admit(i int) string {
+	return segments(h.msh("ADT^A01", "ADT_A01"), "EVN|A01|"+h.stamp(), pid(i),
+		fmt.Sprintf("PV1|1|I|W1^101^%d|||||||||||||||||V%07d||||||||||||||||||||||||||%s", i%4+1, i, h.stamp()))
 }
 
-func (s *his) update(i, counter int) string {
-	return segments(s.msh("ADT^A08", "ADT_A01"), "EVN|A08|"+s.stamp(),
+func (h *his) update(i, counter int) string {
+	return segments(h.msh("ADT^A08", "ADT_A01"), "EVN|A08|"+h.stamp(),
 		pid(i)+fmt.Sprintf("||139%08d", counter), fmt.Sprintf("PV1|1|O|||||||||||||||||V%07d", i%len(people)))
 }
 
 // result is ORU^R01 with one haemoglobin value.
-func (s *his) result(i, n int) string {
-	return segments(s.msh("ORU^R01", "ORU_R01"), pid(i),
-		fmt.Sprintf("OBR|1||LAB%07d|718-7^Hemoglobin^LN|||%s|||||||||||||||%s|||F", n, s.stamp(), s.stamp()),
-		fmt.Sprintf("OBX|1|NM|718-7^Hemoglobin^LN||13.%02d|g/dL|12.0-16.0|N|||F|||%s", n%100, s.stamp()))
+func (h *his) result(i, n int) string {
+	return segments(h.msh("ORU^R01", "ORU_R01"), pid(i),
+		fmt.Sprintf("OBR|1||LAB%07d|718-7^Hemoglobin^LN|||%s|||||||||||||||%s|||F", n, h.stamp(), h.stamp()),
+		fmt.Sprintf("OBX|1|NM|718-7^Hemoglobin^LN||13.%02d|g/dL|12.0-16.0|N|||F|||%s", n%100, h.stamp()))
 }
 
-func (s *his) stamp() string { return s.now().Format("20060102150405-0700") }
+func (h *his) stamp() string { return h.now().Format("20060102150405-0700") }
 
 func segments(lines ...string) string { return strings.Join(lines, "\r") + "\r" }

@@ -19,16 +19,12 @@ import (
 	"cardferry/hl7/fhir"
 	"cardferry/hl7/fhir/r4"
 	"cardferry/sync/queue"
+	"cardferry/sync/upstream/fhirhttp"
 	"cardferry/sync/upstream/repository"
 )
 
-// Names of the contract between tiers. Any FHIR server may ignore them.
-const (
-	HeaderKey     = "Idempotency-Key"
-	HeaderLane    = "Cardferry-Lane"  // comma separated ordering keys
-	HeaderClass   = "Cardferry-Class" // express, live or backfill
-	HeaderReceipt = "Cardferry-Receipt"
-)
+// HeaderReceipt tells a sender the sequence number its item got here.
+const HeaderReceipt = "Cardferry-Receipt"
 
 // Config is what the receiving end needs.
 type Config struct {
@@ -42,7 +38,9 @@ type Config struct {
 	Token string
 	// Received counts answers by HTTP status.
 	Received func(status int)
-	Logger   *slog.Logger
+	// Gap counts notices of missing items.
+	Gap    func()
+	Logger *slog.Logger
 }
 
 type server struct {
@@ -114,6 +112,9 @@ func (s *server) receive(w http.ResponseWriter, r *http.Request) {
 	receipt, err := s.Store.Enqueue(r.Context(), it)
 	switch {
 	case err == nil:
+		for _, gap := range r.Header.Values(fhirhttp.HeaderGap) {
+			s.gap(gap)
+		}
 		s.accept(w, receipt)
 	case errors.Is(err, queue.ErrInvalid):
 		s.fail(w, http.StatusBadRequest, "value", err.Error())
@@ -125,6 +126,13 @@ func (s *server) receive(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "5")
 		s.fail(w, http.StatusServiceUnavailable, "no-store", "the item could not be made durable; send it again")
 	}
+}
+
+// gap takes a sender's notice that items of a lane are missing because it parked
+// or dropped them. Whoever runs the platform must hear of it.
+func (s *server) gap(notice string) {
+	s.Gap()
+	s.Logger.Warn("a sender left out items it could not deliver", "notice", notice[:min(len(notice), 200)])
 }
 
 // check returns what is wrong with a Bundle, in positions, or "".
@@ -139,22 +147,22 @@ func check(body []byte) string {
 // what makes an item the same item on every tier.
 func (s *server) item(r *http.Request, body []byte) (queue.Item, error) {
 	it := queue.Item{
-		ID: r.Header.Get(HeaderKey), Class: queue.Live, Kind: queue.KindFHIRBundle,
+		ID: r.Header.Get(fhirhttp.HeaderKey), Class: queue.Live, Kind: queue.KindFHIRBundle,
 		Source: "ingest", Received: time.Now(), Payload: body,
 	}
 	if it.ID == "" {
 		it.ID = s.Key("fhir", string(body))
 	}
-	switch class := r.Header.Get(HeaderClass); class {
+	switch class := r.Header.Get(fhirhttp.HeaderClass); class {
 	case "", queue.Live.String():
 	case queue.Express.String():
 		it.Class = queue.Express
 	case queue.Backfill.String():
 		it.Class = queue.Backfill
 	default:
-		return it, errors.New(HeaderClass + " is express, live or backfill")
+		return it, errors.New(fhirhttp.HeaderClass + " is express, live or backfill")
 	}
-	for lane := range strings.SplitSeq(r.Header.Get(HeaderLane), ",") {
+	for lane := range strings.SplitSeq(r.Header.Get(fhirhttp.HeaderLane), ",") {
 		if lane = strings.TrimSpace(lane); lane != "" {
 			it.Lanes = append(it.Lanes, queue.Lane(lane))
 		}

@@ -54,7 +54,7 @@ type Keys struct {
 // sealed with a lost key exists and Open returns [ErrMissing].
 func Open(dir string, sealed bool) (*Keys, error) {
 	if c := os.Getenv("CREDENTIALS_DIRECTORY"); c != "" {
-		b, err := os.ReadFile(filepath.Join(c, credential))
+		b, err := os.ReadFile(filepath.Join(c, credential)) //nolint:gosec // systemd names the folder
 		if err == nil {
 			return derive(b)
 		}

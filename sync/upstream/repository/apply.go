@@ -96,6 +96,11 @@ func (r *Repository) write(tx *bolt.Tx, e entry) error {
 			return nil
 		}
 	} else {
+		if live && partial(e.resource) {
+			if e.resource, err = complete(e.resource, current.Resource); err != nil {
+				return err
+			}
+		}
 		e.resource["id"] = e.id
 		if next.Resource, err = json.Marshal(e.resource); err != nil {
 			return fmt.Errorf("encode %s: %w", e.typ, err)

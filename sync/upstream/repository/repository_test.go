@@ -90,6 +90,24 @@ func TestEqualContentMakesNoVersion(t *testing.T) {
 	}
 }
 
+func TestAMentionNeverReplacesWhatIsKnown(t *testing.T) {
+	r := open(t, filepath.Join(t.TempDir(), "r.db"))
+	const tag = `,"meta":{"tag":[{"system":"urn:cardferry:tag","code":"partial"}]}`
+	for i, b := range []string{
+		put("Patient", "p1", tag+`,"gender":"male"`),      // first seen in a result
+		put("Patient", "p1", `,"birthDate":"1980-02-29"`), // then admitted: replaces
+		put("Patient", "p1", tag+`,"gender":"male"`),      // then another result
+	} {
+		if err := deliver(t, r, fmt.Sprint(i), bundle(b)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := r.Read("Patient", "p1")
+	if err != nil || !strings.Contains(string(got.JSON), "1980-02-29") || !strings.Contains(string(got.JSON), `"male"`) || strings.Contains(string(got.JSON), "partial") {
+		t.Errorf("%s %v", got.JSON, err)
+	}
+}
+
 func TestReferencesAndConditions(t *testing.T) {
 	r := open(t, filepath.Join(t.TempDir(), "r.db"))
 	const ident = `,"identifier":[{"system":"urn:s","value":"42"}]`
