@@ -9,7 +9,7 @@
 //
 //	LOCK                       held by the one process that has the store
 //	seg-CLASS-FIRSTSEQ.db      items of one class, a bbolt file of about 64 MB
-//	next-CLASS.tmp             the prepared next segment; holds nothing yet
+//	next-CLASS-ID.tmp          a prepared next segment; holds nothing yet
 //	meta.db                    what is done, gap notices, the highest sequence
 //	dead.db                    parked items
 //	quarantine/                files that were damaged and set aside

@@ -20,7 +20,7 @@ func (s *Store) keeper() {
 		if job.finish != nil {
 			s.finishSegment(job.finish)
 		}
-		if job.prepare {
+		if job.prepare && !s.hasPrepared(job.class) {
 			g, err := prepareSegment(s.dir, job.class, s.o.Keys, s.codec, s.o.SegmentBytes)
 			if err != nil {
 				// The committer makes one itself and reports what stands in the way.
@@ -32,6 +32,12 @@ func (s *Store) keeper() {
 			s.mu.Unlock()
 		}
 	}
+}
+
+func (s *Store) hasPrepared(c Class) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.prepared[c] != nil
 }
 
 func (s *Store) takePrepared(c Class) *segment {

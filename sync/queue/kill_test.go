@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 )
 
 // The kill test runs this binary as a child that uses a store and is killed.
@@ -272,6 +274,44 @@ func TestTornPreparation(t *testing.T) {
 	s = mustOpen(t, dir, testOptions(t))
 	if got := next(t, s).Item(); got.Seq != seq {
 		t.Errorf("got %d, want %d", got.Seq, seq)
+	}
+}
+
+// TestTwoPreparationsAtOnce: the committer rolls while the keeper is still making
+// the next segment, so both make one. What is written must be in the file that
+// has the segment's name.
+func TestTwoPreparationsAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	o := testOptions(t)
+	k := testSealer(t)
+	var made []*segment
+	for range 2 {
+		g, err := prepareSegment(dir, Live, o.Keys, k.codec, o.SegmentBytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = g.close() }()
+		made = append(made, g)
+	}
+	for i, g := range made {
+		first := uint64(i*10 + 1)
+		if err := g.activate(first, o.SegmentBytes, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		it := item(fmt.Sprint("item", i), Live, "A")
+		env := g.key.seal(nil, &it)
+		finishEnvelope(env, first, g.key)
+		it.Seq = first
+		if _, err := g.appendTo([]*request{{head: Header{Seq: first}, env: env}}, 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.close(); err != nil {
+			t.Fatal(err)
+		}
+		held := 0
+		if _, err := g.view(func(tx *bbolt.Tx) error { held = tx.Bucket(bucketItems).Stats().KeyN; return nil }); err != nil || held != 1 {
+			t.Errorf("segment %d: %d items in its file, %v", i, held, err)
+		}
 	}
 }
 

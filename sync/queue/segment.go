@@ -127,8 +127,10 @@ func readHeader(b *bbolt.Bucket) (fileHeader, error) {
 	return h, err
 }
 
-// prepareSegment creates a segment under a temporary name, synced, ready to take
-// items once named.
+// prepareSegment creates a segment under a temporary name of its own, synced,
+// ready to take items once named. The committer and the keeper may each be making
+// one: with a shared name one would rename the other's file and write into its
+// own, which by then has no name.
 func prepareSegment(dir string, c Class, keys Keyring, codec *codec, segmentBytes int64) (*segment, error) {
 	dek, wrapped, err := newDEK(keys)
 	if err != nil {
@@ -138,11 +140,9 @@ func prepareSegment(dir string, c Class, keys Keyring, codec *codec, segmentByte
 	if err != nil {
 		return nil, err
 	}
-	g := &segment{class: c, key: key, writable: true, path: filepath.Join(dir, "next-"+c.String()+".tmp")}
+	g := &segment{class: c, key: key, writable: true}
 	_, _ = rand.Read(g.id[:])
-	if err := os.Remove(g.path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
+	g.path = filepath.Join(dir, fmt.Sprintf("next-%s-%x.tmp", c, g.id[:8]))
 	if g.db, err = createDB(g.path, segmentBytes); err != nil {
 		return nil, err
 	}
