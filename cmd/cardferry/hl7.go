@@ -78,11 +78,11 @@ func describe(m *hl7.Message) description {
 			path += fmt.Sprintf("[%d]", pos.Repetition)
 		}
 		rep := s.Field(pos.Field).Rep(pos.Repetition)
-		if rep.Components() > 1 || pos.Component > 1 {
+		switch {
+		case rep.Component(pos.Component).Subcomponents() > 1:
+			path += fmt.Sprintf(".%d.%d", pos.Component, pos.Subcomponent)
+		case rep.Components() > 1:
 			path += fmt.Sprintf(".%d", pos.Component)
-		}
-		if rep.Component(pos.Component).Subcomponents() > 1 {
-			path += fmt.Sprintf(".%d", pos.Subcomponent)
 		}
 		d.Values = append(d.Values, pathValue{path, v.Text(), v.Kind() == hl7.Null})
 	}
