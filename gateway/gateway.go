@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"cardferry/configs"
@@ -46,6 +47,7 @@ type Gateway struct {
 	mllp        *mllp.Server
 	drivers     []drivers.Driver
 	health      health
+	full        atomic.Bool // messages are refused for want of space
 	metrics     *metrics
 	adminToken  string
 	ingestToken string

@@ -72,6 +72,7 @@ func (g *Gateway) take(ctx context.Context, m *hl7.Message) (hl7.Outcome, hl7.Ac
 			Text: "MSH-10 is empty; without it a repeat cannot be told from a new message"}
 	}
 	_, err := g.store.Enqueue(ctx, g.messageItem(m))
+	g.noteFull(errors.Is(err, queue.ErrFull))
 	switch {
 	case err == nil:
 		return hl7.Accepted, hl7.AckInfo{}
@@ -82,6 +83,19 @@ func (g *Gateway) take(ctx context.Context, m *hl7.Message) (hl7.Outcome, hl7.Ac
 	default:
 		g.log.Error("message not stored", "error", err)
 		return hl7.Rejected, hl7.AckInfo{ErrorCode: hl7.ApplicationError, Text: "the message could not be stored, send again later"}
+	}
+}
+
+// noteFull logs once when messages begin to be refused for want of space, and
+// once when they are taken again.
+func (g *Gateway) noteFull(full bool) {
+	if g.full.Swap(full) == full {
+		return
+	}
+	if full {
+		g.log.Error("the queue is full: messages are refused; see cardferry queue stat, free disk space or raise queue.quota")
+	} else {
+		g.log.Info("the queue has space again: messages are taken")
 	}
 }
 
