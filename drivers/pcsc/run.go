@@ -12,6 +12,9 @@ import (
 	"cardferry/drivers"
 )
 
+// Built says whether this build reaches PC/SC.
+const Built = true
+
 // Run reports events until ctx ends; see [drivers.Driver]. A fault of the service
 // itself carries a Reader whose name is the driver's. After ctx has ended nothing
 // is emitted any more, and Run returns when every goroutine has: at most two

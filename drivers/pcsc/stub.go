@@ -9,6 +9,9 @@ import (
 	"cardferry/drivers"
 )
 
+// Built says whether this build reaches PC/SC.
+const Built = false
+
 // Run returns an error that wraps [drivers.ErrNotBuilt]: libpcsclite is reached
 // through C only.
 func (d *Driver) Run(context.Context, func(drivers.Event)) error {

@@ -9,12 +9,16 @@ import (
 	"cardferry/configs"
 	"cardferry/drivers"
 	"cardferry/drivers/card/isocard"
+	"cardferry/drivers/pcsc"
 	"cardferry/drivers/rig/pcscd"
 	"cardferry/drivers/virtual"
 )
 
 // openPCSC starts a private pcscd with virtual readers and makes the desk use it.
 func (d *demo) openPCSC(ctx context.Context, dir string) error {
+	if !pcsc.Built {
+		return fmt.Errorf("demo --pcsc: %w", drivers.ErrNotBuilt)
+	}
 	cards, err := virtual.ReadDeck(configs.Simulated(), "deck.json")
 	if err != nil {
 		return err
