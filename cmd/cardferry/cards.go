@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -54,19 +55,11 @@ func cardCommand() *cobra.Command {
 		}
 		return printRead(cmd.OutOrStdout(), r)
 	}
-	test := &cobra.Command{Use: "test", Short: "Replay the tests inside every card profile", Args: cobra.NoArgs}
-	testTables := tablesFlag(test)
-	test.RunE = func(cmd *cobra.Command, _ []string) error {
-		t, err := gateway.LoadTables(*testTables)
-		if err != nil {
-			return err
-		}
-		var tally tally
-		for _, r := range t.Cards.TestProfiles(cmd.Context()) {
+	test := tableTest("Replay the tests inside every card profile", func(ctx context.Context, t *gateway.Tables, tally *tally) {
+		for _, r := range t.Cards.TestProfiles(ctx) {
 			tally.add(r.Profile+": "+r.Test, r.Err)
 		}
-		return tally.report(cmd.OutOrStdout())
-	}
+	})
 	cmd.AddCommand(replay, test)
 	return cmd
 }
@@ -89,19 +82,11 @@ func codeCommand() *cobra.Command {
 		r.ID, r.Time, r.Reader = drivers.NewReadID(), time.Now(), "stdin"
 		return printRead(cmd.OutOrStdout(), r)
 	}
-	test := &cobra.Command{Use: "test", Short: "Replay the tests inside every code rule", Args: cobra.NoArgs}
-	testTables := tablesFlag(test)
-	test.RunE = func(cmd *cobra.Command, _ []string) error {
-		t, err := gateway.LoadTables(*testTables)
-		if err != nil {
-			return err
-		}
-		var tally tally
+	test := tableTest("Replay the tests inside every code rule", func(_ context.Context, t *gateway.Tables, tally *tally) {
 		for _, r := range t.Codes.Test() {
 			tally.add(r.Rule+": "+r.Case, r.Err)
 		}
-		return tally.report(cmd.OutOrStdout())
-	}
+	})
 	cmd.AddCommand(decode, test)
 	return cmd
 }
@@ -123,6 +108,22 @@ func idcardCommand() *cobra.Command {
 		return printRead(cmd.OutOrStdout(), r)
 	}
 	cmd.AddCommand(decode)
+	return cmd
+}
+
+// tableTest makes a command that replays the tests which tables carry.
+func tableTest(short string, replay func(context.Context, *gateway.Tables, *tally)) *cobra.Command {
+	cmd := &cobra.Command{Use: "test", Short: short, Args: cobra.NoArgs}
+	tables := tablesFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		t, err := gateway.LoadTables(*tables)
+		if err != nil {
+			return err
+		}
+		var tally tally
+		replay(cmd.Context(), t, &tally)
+		return tally.report(cmd.OutOrStdout())
+	}
 	return cmd
 }
 
