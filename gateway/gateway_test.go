@@ -268,7 +268,7 @@ func TestABatchIsStoredMessageByMessage(t *testing.T) {
 
 func TestAFullQueueRejectsAndRecovers(t *testing.T) {
 	dir := t.TempDir()
-	hub := run(t, dir, "role: hub\nhl7: {listen: \"127.0.0.1:0\"}\nqueue: {quota: 64MB}\n")
+	hub := run(t, dir, "role: hub\nhl7: {listen: \"127.0.0.1:0\"}\nqueue: {quota: 24MB}\n")
 	filler := strings.Repeat("NTE|1||"+strings.Repeat("x", 1000)+"\r", 1)
 	accepted, rejected := 0, false
 	noise := newNoise()
@@ -290,7 +290,7 @@ func TestAFullQueueRejectsAndRecovers(t *testing.T) {
 	hub.stop()
 
 	_, base, token := platform(t, t.TempDir())
-	hub = run(t, dir, fmt.Sprintf("role: hub\nhl7: {listen: \"127.0.0.1:0\"}\nqueue: {quota: 64MB}\nupstream: {kind: fhir, url: %q, token_file: %q}\n", base, token))
+	hub = run(t, dir, fmt.Sprintf("role: hub\nhl7: {listen: \"127.0.0.1:0\"}\nqueue: {quota: 24MB}\nupstream: {kind: fhir, url: %q, token_file: %q}\n", base, token))
 	get(t, base, "/Provenance?_summary=count", found(accepted))
 	deadline := time.Now().Add(15 * time.Second)
 	for hub.send(adt("A08", "LATER", "M1", "测试", "")).Code != hl7.AA {
