@@ -32,10 +32,12 @@ type committer struct {
 }
 
 // run takes all requests that wait and commits them at once, until s.in is
-// closed. If the last commit had company it lingers, up to an eighth of that
-// commit's duration, until as many requests are there as producers are about:
-// those it has just released and those that waited meanwhile. Otherwise they would
-// form two convoys with half-full commits.
+// closed. If the last commit had company it lingers, up to half of that commit's
+// duration, until as many requests are there as producers are about: those it has
+// just released and those that waited meanwhile. Otherwise they would form two
+// convoys with half-full commits. An eighth is enough for goroutines that come back
+// at once; senders behind TCP take longer: 64 of them reach 12 times the disk's
+// sync rate with an eighth and 16 times with a half, at 2 ms a sync.
 func (c *committer) run() {
 	var (
 		batch   []*request
@@ -53,7 +55,7 @@ func (c *committer) run() {
 			return len(batch) < maxBatchItems && bytes < maxBatchBytes
 		}
 		if company > 1 {
-			timer.Reset(took / 8)
+			timer.Reset(took / 2)
 		linger:
 			for len(batch) < company {
 				select {
