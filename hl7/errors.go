@@ -11,7 +11,7 @@ var (
 	ErrTooShort      = errors.New("message ends before its encoding characters (MSH-2)")
 	ErrNoMSH         = errors.New("message does not start with an MSH segment")
 	ErrBadDelimiters = errors.New("MSH-1 and MSH-2 must be one to five different punctuation characters after the field separator")
-	ErrTooLarge      = errors.New("message is larger than the limit; raise MaxSize if the sender is right")
+	ErrTooLarge      = errors.New("message is larger than the limit; raise the size limit if the sender is right (hl7.max_message)")
 	ErrCharset       = errors.New("character set cannot be used")
 )
 
