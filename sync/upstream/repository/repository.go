@@ -151,16 +151,6 @@ func (r *Repository) commit() {
 	}
 }
 
-// Applied reports whether the transaction with this idempotency key took effect.
-func (r *Repository) Applied(key string) (bool, error) {
-	found := false
-	err := r.db.View(func(tx *bolt.Tx) error {
-		found = tx.Bucket(bApplied).Get(r.hash("applied", key)) != nil
-		return nil
-	})
-	return found, err
-}
-
 // Counts returns the number of live resources by type.
 func (r *Repository) Counts() (map[string]int, error) {
 	counts := map[string]int{}
@@ -171,16 +161,6 @@ func (r *Repository) Counts() (map[string]int, error) {
 		})
 	})
 	return counts, err
-}
-
-// Transactions returns how many transactions took effect.
-func (r *Repository) Transactions() (int, error) {
-	n := 0
-	err := r.db.View(func(tx *bolt.Tx) error {
-		n = tx.Bucket(bApplied).Stats().KeyN
-		return nil
-	})
-	return n, err
 }
 
 // hash stands for parts on disk; each part is preceded by its length.
