@@ -70,16 +70,15 @@ func TestOperationsWithAndWithoutADaemon(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			ctx := context.Background()
 			s := openStore(t)
-			waiting, parked := enqueue(t, s, "one"), uint64(0)
+			parked := enqueue(t, s, "one")
 			claim, err := s.Next(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
-			parked = claim.Item().Seq
 			if err := claim.Park(queue.Parked{Code: "http_422", Detail: "Patient.gender", Policy: queue.Hold}); err != nil {
 				t.Fatal(err)
 			}
-			waiting = enqueue(t, s, "two")
+			waiting := enqueue(t, s, "two")
 
 			addr, token := "", ""
 			if way == "daemon" {
