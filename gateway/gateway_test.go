@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -139,13 +140,18 @@ func adt(event, control, mrn, family, phone string) string {
 	}, "\r") + "\r"
 }
 
-// get reads from a platform; it waits until there is something to read.
+// get reads from a platform, with ?identifier= as a search by POST; it waits until
+// there is something to read.
 func get(t *testing.T, base, path string, enough func(r4.Bundle) bool) r4.Bundle {
 	t.Helper()
 	var b r4.Bundle
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		req, _ := http.NewRequest(http.MethodGet, base+path, nil)
+		if typ, ident, search := strings.Cut(path, "?identifier="); search {
+			req, _ = http.NewRequest(http.MethodPost, base+typ+"/_search", strings.NewReader(url.Values{"identifier": {ident}}.Encode()))
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
 		req.Header.Set("Authorization", "Bearer secret-token")
 		resp, err := http.DefaultClient.Do(req)
 		if err == nil {

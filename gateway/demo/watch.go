@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"cardferry/drivers"
@@ -37,6 +38,10 @@ func (a api) call(ctx context.Context, method, path string, in, out any) error {
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return a.do(req, out)
+}
+
+func (a api) do(req *http.Request, out any) error {
 	if a.token != "" {
 		req.Header.Set("Authorization", "Bearer "+a.token)
 	}
@@ -50,7 +55,7 @@ func (a api) call(ctx context.Context, method, path string, in, out any) error {
 		return err
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
-		return fmt.Errorf("%s %s: %s", method, path, resp.Status)
+		return fmt.Errorf("%s %s: %s", req.Method, req.URL.Path, resp.Status)
 	}
 	if out == nil {
 		return nil
@@ -107,11 +112,17 @@ func (d deskAPI) after(ctx context.Context, do func(context.Context) error) (dri
 // platformAPI reads back what the platform keeps.
 type platformAPI struct{ api }
 
-// find returns the resources of a type with an identifier.
+// find returns the resources of a type with an identifier, which travels in the
+// body: a patient's number does not belong in a URL.
 func (p platformAPI) find(ctx context.Context, typ, system, value string) (r4.Bundle, error) {
+	form := url.Values{"identifier": {system + "|" + value}}.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+"/fhir/"+typ+"/_search", strings.NewReader(form))
+	if err != nil {
+		return r4.Bundle{}, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	var b r4.Bundle
-	err := p.call(ctx, http.MethodGet, "/fhir/"+typ+"?identifier="+url.QueryEscape(system+"|"+value), nil, &b)
-	return b, err
+	return b, p.do(req, &b)
 }
 
 // count is how many resources of a type the platform has.

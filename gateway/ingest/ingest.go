@@ -55,7 +55,8 @@ func Handler(c Config) http.Handler {
 	mux.HandleFunc("POST /fhir", s.receive)
 	mux.HandleFunc("POST /fhir/{$}", s.receive)
 	mux.HandleFunc("GET /fhir/metadata", s.metadata)
-	mux.HandleFunc("GET /fhir/{type}", s.search)
+	mux.HandleFunc("GET /fhir/{type}", s.count)
+	mux.HandleFunc("POST /fhir/{type}/_search", s.search)
 	mux.HandleFunc("GET /fhir/{type}/{id}", s.read)
 	mux.HandleFunc("GET /fhir/{type}/{id}/_history/{version}", s.read)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

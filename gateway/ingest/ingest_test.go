@@ -179,10 +179,8 @@ func TestReadingNeedsTheToken(t *testing.T) {
 		{"no such version", "/fhir/Patient/p1/_history/2", bearer, 404, "no such"},
 		{"not a version", "/fhir/Patient/p1/_history/x", bearer, 400, "number"},
 		{"unknown", "/fhir/Patient/p2", bearer, 404, "no such"},
-		{"by identifier", "/fhir/Patient?identifier=urn:s%7C7", bearer, 200, `"total":1`},
-		{"nobody", "/fhir/Patient?identifier=urn:s%7C8", bearer, 200, `"total":0`},
 		{"counted", "/fhir/Patient?_summary=count", bearer, 200, `"total":1`},
-		{"another search", "/fhir/Patient?name=x", bearer, 400, "identifier"},
+		{"an identifier in the URL", "/fhir/Patient?identifier=urn:s%7C7", bearer, 400, "POST Type/_search"},
 		{"capabilities", "/fhir/metadata", bearer, 200, "CapabilityStatement"},
 	}
 	for _, tt := range tests {
@@ -193,6 +191,33 @@ func TestReadingNeedsTheToken(t *testing.T) {
 			}
 			if h.Get("Cache-Control") != "no-store" {
 				t.Error("the answer may be cached")
+			}
+		})
+	}
+}
+
+func TestSearchKeepsIdentifiersOutOfTheURL(t *testing.T) {
+	f := start(t, "sesame", true)
+	req := upstream.Request{Key: "k", Body: []byte(strings.Replace(valid, `"id":"p1"`, `"id":"p1","identifier":[{"system":"urn:s","value":"7"}]`, 1))}
+	if err := f.repository.Deliver(context.Background(), req); err != nil {
+		t.Fatal(err)
+	}
+	header := []string{"Authorization", "Bearer sesame", "Content-Type", "application/x-www-form-urlencoded"}
+	for _, tt := range []struct {
+		name, path, form string
+		status           int
+		says             string
+	}{
+		{"found", "/fhir/Patient/_search", "identifier=urn%3As%7C7", 200, `"total":1`},
+		{"nobody", "/fhir/Patient/_search", "identifier=urn%3As%7C8", 200, `"total":0`},
+		{"another parameter", "/fhir/Patient/_search", "name=x", 400, "identifier"},
+		{"also in the URL", "/fhir/Patient/_search?identifier=7", "identifier=7", 400, "form body"},
+		{"a form without end", "/fhir/Patient/_search", "identifier=" + strings.Repeat("7", 10<<10), 400, "form"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, body, _ := f.do(t, "POST", tt.path, tt.form, header...)
+			if status != tt.status || !strings.Contains(body, tt.says) {
+				t.Errorf("got %d %s, want %d with %q", status, body, tt.status, tt.says)
 			}
 		})
 	}

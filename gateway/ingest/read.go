@@ -12,8 +12,11 @@ import (
 	"cardferry/sync/upstream/repository"
 )
 
-// maxFound bounds one search answer.
-const maxFound = 100
+// Limits of one search: resources in the answer, bytes of the form.
+const (
+	maxFound = 100
+	maxForm  = 8 << 10
+)
 
 // readable answers false, with the reason, unless this machine keeps resources
 // and the caller proved who it is.
@@ -72,42 +75,56 @@ func (s *server) read(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// count answers GET Type?_summary=count. A search by identifier is a POST, so that
+// no patient's number stands in a URL.
+func (s *server) count(w http.ResponseWriter, r *http.Request) {
+	if !s.readable(w) {
+		return
+	}
+	if q := r.URL.Query(); q.Get("_summary") != "count" || len(q) != 1 {
+		s.fail(w, http.StatusBadRequest, "not-supported", "count with _summary=count; search with POST Type/_search, so that no identifier stands in a URL")
+		return
+	}
+	counts, err := s.Repository.Counts()
+	if err != nil {
+		s.Logger.Error("count failed", "error", err)
+		s.fail(w, http.StatusInternalServerError, "exception", "the resources cannot be counted")
+		return
+	}
+	n := counts[r.PathValue("type")]
+	s.write(w, http.StatusOK, r4.Bundle{ResourceType: "Bundle", Type: "searchset", Total: &n})
+}
+
+// search answers POST Type/_search with identifier=system|value in the form body
+// (FHIR R4, RESTful API, 3.1.0.9).
 func (s *server) search(w http.ResponseWriter, r *http.Request) {
 	if !s.readable(w) {
 		return
 	}
-	typ, q := r.PathValue("type"), r.URL.Query()
-	answer := r4.Bundle{ResourceType: "Bundle", Type: "searchset"}
-	if q.Get("_summary") == "count" && len(q) == 1 {
-		counts, err := s.Repository.Counts()
-		if err != nil {
-			s.fail(w, http.StatusInternalServerError, "exception", "the resources cannot be counted")
-			return
-		}
-		n := counts[typ]
-		answer.Total = &n
-		s.write(w, http.StatusOK, answer)
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		s.fail(w, http.StatusBadRequest, "structure", "send a form: identifier=system|value")
 		return
 	}
-	ident := q.Get("identifier")
-	if ident == "" || len(q) != 1 {
-		s.fail(w, http.StatusBadRequest, "not-supported", "search by identifier=system|value, or _summary=count")
+	ident := r.PostForm.Get("identifier")
+	if ident == "" || len(r.PostForm) != 1 || r.URL.RawQuery != "" {
+		s.fail(w, http.StatusBadRequest, "not-supported", "search by identifier=system|value in the form body")
 		return
 	}
 	system, value, ok := strings.Cut(ident, "|")
 	if !ok {
 		system, value = "", system
 	}
-	found, err := s.Repository.Search(typ, system, value, maxFound)
+	found, err := s.Repository.Search(r.PathValue("type"), system, value, maxFound)
 	if err != nil {
 		s.Logger.Error("search failed", "error", err)
 		s.fail(w, http.StatusInternalServerError, "exception", "the search failed")
 		return
 	}
+	n := len(found)
+	answer := r4.Bundle{ResourceType: "Bundle", Type: "searchset", Total: &n}
 	for _, res := range found {
 		answer.Entry = append(answer.Entry, r4.BundleEntry{FullURL: res.Type + "/" + res.ID, Resource: json.RawMessage(res.JSON)})
 	}
-	n := len(found)
-	answer.Total = &n
 	s.write(w, http.StatusOK, answer)
 }
