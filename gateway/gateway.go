@@ -147,7 +147,7 @@ func openQueue(cfg *configs.Config, k *keys.Keys, log *slog.Logger) (*queue.Stor
 }
 
 // listen binds every configured address, so that a taken port is told before
-// anything starts.
+// anything starts. The MLLP server does its own TLS.
 func (g *Gateway) listen() error {
 	bind := func(key, addr string, t configs.TLS) error {
 		if addr == "" {
@@ -170,7 +170,7 @@ func (g *Gateway) listen() error {
 	return errors.Join(
 		bind("desk.listen", g.cfg.Desk.Listen, configs.TLS{}),
 		bind("admin.listen", g.cfg.Admin.Listen, configs.TLS{}),
-		bind("hl7.listen", g.cfg.HL7.Listen, configs.TLS{}), /* the server does its own TLS */
+		bind("hl7.listen", g.cfg.HL7.Listen, configs.TLS{}),
 		bind("ingest.listen", g.cfg.Ingest.Listen, g.cfg.Ingest.TLS),
 	)
 }

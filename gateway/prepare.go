@@ -13,14 +13,12 @@ import (
 
 // prepare makes of a queued item what the upstream takes: a FHIR transaction
 // Bundle. It is a pure function of the item and the tables, so every attempt
-// sends the same bytes. An error parks the item.
+// sends the same bytes. An error parks the item. The Bundle is valid R4 already:
+// the translator takes out what is not, ingest refuses what is not.
 func (g *Gateway) prepare(it queue.Item) (upstream.Request, error) {
 	body, err := g.bundle(it)
 	if err != nil {
 		return upstream.Request{}, err
-	}
-	if issues := fhir.ValidateBundle(body); len(issues) > 0 {
-		return upstream.Request{}, &upstream.Refused{Code: "invalid_bundle", Detail: issues[0].String()}
 	}
 	req := upstream.Request{
 		Key: it.ID, Class: it.Class.String(), Kind: it.Kind,

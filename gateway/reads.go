@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"cardferry/drivers"
+	"cardferry/gateway/desk"
 	"cardferry/sync/queue"
 )
 
@@ -42,7 +43,7 @@ func (g *Gateway) enqueueRead(ctx context.Context, r drivers.Read) {
 	case ctx.Err() != nil:
 	default:
 		g.log.Error("read not queued", "read", r, "error", err)
-		g.health.raise(condition, Critical, "a card read could not be stored for the platform: "+err.Error())
+		g.health.raise(condition, desk.SeverityError)
 	}
 }
 
@@ -70,10 +71,10 @@ func (g *Gateway) runDriver(ctx context.Context, d drivers.Driver) {
 	switch {
 	case err == nil || ctx.Err() != nil:
 	case errors.Is(err, drivers.ErrNotBuilt):
-		g.health.raise("driver_"+d.Name(), Warning, err.Error())
+		g.health.raise("driver_"+d.Name(), desk.SeverityWarning)
 		g.log.Warn("driver left out", "driver", d.Name(), "reason", err)
 	default:
-		g.health.raise("driver_"+d.Name(), Critical, err.Error())
+		g.health.raise("driver_"+d.Name(), desk.SeverityError)
 		g.log.Error("driver ended", "driver", d.Name(), "error", err)
 	}
 }

@@ -30,13 +30,7 @@ func (g *Gateway) Status() desk.Status {
 		}
 		s.Health = append(s.Health, desk.Condition{Code: c.Code, Severity: severity, Since: c.Since})
 	}
-	for _, c := range g.health.list() {
-		severity := desk.SeverityWarning
-		if c.Severity == Critical {
-			severity = desk.SeverityError
-		}
-		s.Health = append(s.Health, desk.Condition{Code: c.Code, Severity: severity, Since: c.Since})
-	}
+	s.Health = append(s.Health, g.health.list()...)
 	return s
 }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -33,7 +35,12 @@ func queueCommand() *cobra.Command {
 		return done("dropped"), withSeq(args, func(seq uint64) error { return q.Drop(ctx, seq, reason) })
 	})
 	drop.Flags().StringVar(&reason, "reason", "", "why, for the record; no patient data")
-	_ = drop.MarkFlagRequired("reason") // the flag exists
+	drop.PreRunE = func(*cobra.Command, []string) error {
+		if strings.TrimSpace(reason) == "" {
+			return usageError{errors.New("dropping an item for good needs a reason: --reason TEXT")}
+		}
+		return nil
+	}
 	cmd.AddCommand(
 		queueVerb("stat", "Show how much waits and how it flows", cobra.NoArgs, func(ctx context.Context, q admin.Queue, _ []string) (view, error) {
 			st, err := q.Stat(ctx)
