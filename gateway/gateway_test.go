@@ -311,7 +311,9 @@ func TestNoPatientDataIsLeftBehind(t *testing.T) {
 	deadURL := "http://127.0.0.1:9/fhir"
 	dir := t.TempDir()
 	hub := run(t, dir, fmt.Sprintf("role: all\ndesk: {listen: \"127.0.0.1:0\"}\nreaders: {virtual: {enabled: true}}\nhl7: {listen: \"127.0.0.1:0\"}\nlog: {level: debug}\nupstream: {kind: fhir, url: %q}\n", deadURL))
-	hub.send(adt("A01", "P1", mrn, family, phone))
+	if ack := hub.send(adt("A01", "P1", mrn, family, phone)); ack.Code != hl7.AA {
+		t.Fatalf("the message was not stored: %s", ack.Code)
+	}
 	hub.raw([]byte("\x0bMSH|^~\\&|" + family + "\x1c\r"))
 	resp, err := http.Post("http://"+hub.Addr("desk.listen").String()+"/v1/simulator/scan", "application/json",
 		strings.NewReader(`{"reader":"any","text":"990101190001010018"}`))
@@ -319,6 +321,9 @@ func TestNoPatientDataIsLeftBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
+	if depth := hub.Status().Queue.Depth; resp.StatusCode != http.StatusOK || depth["live"] != 1 || depth["express"] != 1 {
+		t.Fatalf("nothing to leak: scan %s, queue %v", resp.Status, depth)
+	}
 	metrics, err := http.Get("http://" + hub.Addr("admin.listen").String() + "/metrics")
 	if err != nil {
 		t.Fatal(err)

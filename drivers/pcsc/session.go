@@ -98,7 +98,6 @@ func (s *session) complete(read drivers.Read) {
 	read.ID = drivers.NewReadID()
 	read.Reader = s.r.ident.Name
 	read.Simulated = s.r.ident.Simulated
-	s.r.log.Info("card read", "read", read)
 	s.r.event(drivers.Event{Type: drivers.Completed, Read: &read})
 }
 
