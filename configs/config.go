@@ -67,9 +67,35 @@ type Desk struct {
 
 // Readers says which readers are driven.
 type Readers struct {
-	PCSC    PCSC     `config:"pcsc"`
-	Serial  []Serial `config:"serial" doc:"devices on serial ports"`
-	Virtual Virtual  `config:"virtual"`
+	PCSC   PCSC     `config:"pcsc"`
+	Serial []Serial `config:"serial" doc:"devices on serial ports"`
+	USB    []USB    `config:"usb" doc:"USB devices that are neither PC/SC nor serial"`
+	// NewDevices is what happens to a USB reader that USB does not list.
+	NewDevices string    `config:"new_devices" enum:"ask,use,ignore" doc:"a USB reader not listed in usb: ask waits for cardferry readers approve"`
+	CardKeys   []CardKey `config:"card_keys" doc:"keys that card profiles name (MIFARE Classic sectors)"`
+	Virtual    Virtual   `config:"virtual"`
+}
+
+// What happens to a USB reader that is not listed.
+const (
+	NewDevicesAsk    = "ask"
+	NewDevicesUse    = "use"
+	NewDevicesIgnore = "ignore"
+)
+
+// USB is one USB device, or all of one make.
+type USB struct {
+	Match   string `config:"match" required:"true" doc:"vendor:product or vendor:product:serial in hex, as lsusb prints them: 0400:c35a"`
+	Kind    string `config:"kind" enum:"idcard,scanner,keyboard,hd100" doc:"what it is; empty goes by its descriptors. keyboard: a scanner that types, taken away from the desktop"`
+	Charset string `config:"charset" doc:"charset of scanned text; empty tries UTF-8, then GB 18030"`
+	Layout  string `config:"layout" enum:"us,gb,de,fr,es,it" doc:"keyboard layout that a typing scanner is set to; empty is us"`
+	Name    string `config:"name" doc:"reader name; empty takes the device's"`
+}
+
+// CardKey is the key of a card profile, kept in a file of its own.
+type CardKey struct {
+	Name string `config:"name" required:"true" doc:"as the profile names it"`
+	File string `config:"file" required:"true" doc:"file with the key in hex"`
 }
 
 // PCSC drives every reader of the operating system's smart card service.
@@ -164,8 +190,9 @@ func Default() Config {
 		Upstream: Upstream{
 			Kind: UpstreamNone, Timeout: 30 * time.Second, Workers: 8,
 		},
-		Admin: Admin{Listen: "127.0.0.1:8641"},
-		Log:   LogConfig{Level: "info", Format: "text"},
+		Readers: Readers{NewDevices: NewDevicesAsk},
+		Admin:   Admin{Listen: "127.0.0.1:8641"},
+		Log:     LogConfig{Level: "info", Format: "text"},
 	}
 }
 

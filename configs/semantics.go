@@ -1,10 +1,12 @@
 package configs
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 )
 
@@ -32,6 +34,7 @@ func (c *checker) semantics(cfg *Config) {
 			c.problem("desk.origins", "expected scheme://host[:port] without a path", `like "https://his.example.org"`)
 		}
 	}
+	c.readers(cfg.Readers)
 	c.upstream(cfg.Upstream)
 	c.role(cfg)
 	if cfg.Desk.Name == "" {
@@ -101,6 +104,27 @@ func (c *checker) tls(key string, t TLS) {
 	}
 }
 
+// usbMatch is vendor:product[:serial], the first two in hex as lsusb prints them.
+var usbMatch = regexp.MustCompile(`^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}(:[ -~]{1,126})?$`)
+
+func (c *checker) readers(r Readers) {
+	for i, u := range r.USB {
+		if !usbMatch.MatchString(u.Match) {
+			c.problem(fmt.Sprintf("readers.usb[%d].match", i), "expected vendor:product or vendor:product:serial", `like "0400:c35a"; lsusb prints it`)
+		}
+		if u.Layout != "" && u.Kind != "keyboard" {
+			c.problem(fmt.Sprintf("readers.usb[%d].layout", i), "only a typing scanner has a layout", "set kind: keyboard")
+		}
+	}
+	seen := map[string]bool{}
+	for i, k := range r.CardKeys {
+		if seen[k.Name] {
+			c.problem(fmt.Sprintf("readers.card_keys[%d].name", i), "this name is given twice", "")
+		}
+		seen[k.Name] = true
+	}
+}
+
 func (c *checker) upstream(u Upstream) {
 	if (u.CertFile == "") != (u.KeyFile == "") {
 		c.problem("upstream.cert_file", "cert_file and key_file go together", "")
@@ -132,7 +156,7 @@ func (c *checker) role(cfg *Config) {
 	if !cfg.Role.Receives() && cfg.Ingest.Listen != "" {
 		c.problem("ingest.listen", "a desk does not receive from others", "set it on the hub, or role: all")
 	}
-	if !cfg.Role.Reads() && (cfg.Readers.PCSC.Enabled || len(cfg.Readers.Serial) > 0 || cfg.Readers.Virtual.Enabled) {
+	if !cfg.Role.Reads() && (cfg.Readers.PCSC.Enabled || len(cfg.Readers.Serial) > 0 || len(cfg.Readers.USB) > 0 || cfg.Readers.Virtual.Enabled) {
 		c.problem("readers", "a hub has no readers", "set them on the desk, or role: all")
 	}
 	if cfg.Role == RoleHub && c.at["desk.listen"] == nil {
