@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"cardferry/drivers/decode"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -14,46 +16,46 @@ import (
 //	constants: {resident-id-system: "https://example.org/id"}
 //	release: [ethnicity]
 type amendment struct {
-	Amends    string          `yaml:"amends,required"`
-	Constants ordered[string] `yaml:"constants"`
-	Release   []string        `yaml:"release"`
+	Amends    string                 `yaml:"amends,required"`
+	Constants decode.Ordered[string] `yaml:"constants"`
+	Release   []string               `yaml:"release"`
 }
 
-func amend(d *decoder, root *yaml.Node, base []*Profile) (*Profile, error) {
+func amend(d *decode.Decoder, root *yaml.Node, base []*Profile) (*Profile, error) {
 	var a amendment
-	d.decode(root, &a)
+	d.Decode(root, &a)
 	i := slices.IndexFunc(base, func(p *Profile) bool { return p.Name() == a.Amends })
 	if i < 0 {
-		d.fail(root, "there is no profile %q to amend", a.Amends)
-		return nil, d.err()
+		d.Fail(root, "there is no profile %q to amend", a.Amends)
+		return nil, d.Err()
 	}
 	p := &Profile{spec: base[i].spec, file: base[i].file}
 	p.spec.Constants = slices.Clone(p.spec.Constants)
 	for _, e := range a.Constants {
-		at := slices.IndexFunc(p.spec.Constants, func(c entry[string]) bool { return c.name == e.name })
+		at := slices.IndexFunc(p.spec.Constants, func(c decode.Entry[string]) bool { return c.Name == e.Name })
 		if at < 0 {
-			d.unknown(e.node, "constant", constantNames(p.spec.Constants))
+			d.Unknown(e.Node, "constant", constantNames(p.spec.Constants))
 			continue
 		}
-		p.spec.Constants[at].val = e.val
+		p.spec.Constants[at].Val = e.Val
 	}
 	for _, name := range a.Release {
-		if f, ok := p.spec.Fields.get(name); !ok || !f.sensitive {
-			d.fail(root, "release names sensitive fields; %q is none of %s", name, p.Name())
+		if !p.spec.Fields.Sensitive(name) {
+			d.Fail(root, "release names sensitive fields; %q is none of %s", name, p.Name())
 		}
 	}
 	p.spec.Release = a.Release
 	p.spec.Tests = nil // they describe the profile as shipped
-	if err := d.err(); err != nil {
+	if err := d.Err(); err != nil {
 		return nil, fmt.Errorf("amend %s: %w", a.Amends, err)
 	}
 	return p, nil
 }
 
-func constantNames(o ordered[string]) []string {
+func constantNames(o decode.Ordered[string]) []string {
 	var names []string
 	for _, e := range o {
-		names = append(names, e.name)
+		names = append(names, e.Name)
 	}
 	return names
 }

@@ -3,6 +3,8 @@ package card
 import (
 	"context"
 	"encoding/binary"
+
+	"cardferry/drivers/decode"
 )
 
 // readPlan says how much of a transparent file to read.
@@ -107,7 +109,7 @@ func (p readPlan) total(b []byte) (int, bool) {
 		}
 		return p.at + 2 + int(binary.LittleEndian.Uint16(h)), true
 	case "ber":
-		_, hl, vl, ok := tlvBER.head(h)
+		_, hl, vl, ok := decode.TLVBER.Head(h)
 		return p.at + hl + vl, ok
 	case "pairs":
 		if len(h) < 4*p.pairs {
@@ -115,22 +117,11 @@ func (p readPlan) total(b []byte) (int, bool) {
 		}
 		end := p.at + 4*p.pairs
 		for i := range p.pairs {
-			if _, last, ok := pointerPair(h, i); ok {
+			if _, last, ok := decode.PointerPair(h, i); ok {
 				end = max(end, last+1)
 			}
 		}
 		return end, true
 	}
 	return 0, false
-}
-
-// pointerPair returns the i-th pair of big-endian 16-bit offsets, first and last
-// byte inclusive. FFFF, equal or reversed pointers mean that the part is absent.
-func pointerPair(b []byte, i int) (first, last int, ok bool) {
-	if len(b) < 4*i+4 {
-		return 0, 0, false
-	}
-	first = int(binary.BigEndian.Uint16(b[4*i:]))
-	last = int(binary.BigEndian.Uint16(b[4*i+2:]))
-	return first, last, first < last && last != 0xFFFF
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"cardferry/drivers"
+	"cardferry/drivers/decode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -17,23 +18,23 @@ type macro struct {
 	Steps  []step   `yaml:"steps,required"`
 }
 
-func (m *macro) decodeNode(d *decoder, n *yaml.Node) {
+func (m *macro) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	// Parameters first: they are in scope while the steps decode.
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == "params" {
-			quiet := decoder{}
-			quiet.decode(n.Content[i+1], &d.vars)
-			d.errs = append(d.errs, quiet.errs...)
+			var params []string
+			decode.NewDecoder("").Decode(n.Content[i+1], &params) // mistakes show below
+			scopeOf(d).vars = params
 		}
 	}
 	type plain macro
-	d.decode(n, (*plain)(m))
+	d.Decode(n, (*plain)(m))
 	for _, p := range m.Params {
-		if !plainName(p) || reservedKey(p) {
-			d.fail(n, "parameter %q needs another name: a plain word that is no step key", p)
+		if !decode.PlainName(p) || reservedKey(p) {
+			d.Fail(n, "parameter %q needs another name: a plain word that is no step key", p)
 		}
 	}
-	d.vars = nil
+	scopeOf(d).vars = nil
 }
 
 func reservedKey(s string) bool {
@@ -46,36 +47,36 @@ type call struct {
 	args map[string]number
 }
 
-func (d *decoder) macroCall(arg *yaml.Node, st *step, name string, params []string) {
+func macroCall(d *decode.Decoder, arg *yaml.Node, st *step, name string, params []string) {
 	c := &call{name: name, args: map[string]number{}}
 	shared := &yaml.Node{Kind: yaml.MappingNode, Line: arg.Line, Column: arg.Column}
 	known := map[string]bool{}
 	for _, p := range params {
 		known[p] = true
 	}
-	d.pairs(arg, func(key, val *yaml.Node) {
+	d.Pairs(arg, func(key, val *yaml.Node) {
 		switch {
 		case known[key.Value]:
 			var x number
-			d.decode(val, &x)
+			d.Decode(val, &x)
 			c.args[key.Value] = x
 		case reservedKey(key.Value):
 			shared.Content = append(shared.Content, key, val)
 		default:
-			d.unknown(key, "parameter", append(keysOf(known), "as", "append", "optional", "only-for"))
+			d.Unknown(key, "parameter", append(decode.KeysOf(known), "as", "append", "optional", "only-for"))
 		}
 	})
-	d.decode(shared, &st.answer)
+	d.Decode(shared, &st.answer)
 	for _, p := range params {
 		if _, ok := c.args[p]; !ok {
-			d.fail(arg, "parameter %q is missing", p)
+			d.Fail(arg, "parameter %q is missing", p)
 		}
 	}
 	st.op = c
 }
 
 func (c *call) run(ctx context.Context, r *run, _ *step) ([]byte, error) {
-	m, _ := r.p.spec.Define.get(c.name)
+	m, _ := r.p.spec.Define.Get(c.name)
 	args := make(map[string]int, len(c.args))
 	for name, x := range c.args {
 		args[name] = x.value(r.vars)
@@ -129,19 +130,19 @@ type forEach struct {
 // maxLoop bounds one for-each.
 const maxLoop = 256
 
-func (d *decoder) forEach(arg *yaml.Node) operation {
+func decodeForEach(d *decode.Decoder, arg *yaml.Node) operation {
 	op := &forEach{}
-	outer := d.vars
+	outer := scopeOf(d).vars
 	for i := 0; arg.Kind == yaml.MappingNode && i+1 < len(arg.Content); i += 2 {
 		if arg.Content[i].Value == "var" {
-			d.vars = append(append([]string(nil), outer...), arg.Content[i+1].Value)
+			scopeOf(d).vars = append(append([]string(nil), outer...), arg.Content[i+1].Value)
 		}
 	}
-	d.decode(arg, op)
-	d.vars = outer
+	d.Decode(arg, op)
+	scopeOf(d).vars = outer
 	n, open := len(op.values(nil)), op.From.ref != "" || op.To.ref != "" || op.Step.ref != ""
 	if !open && (n == 0 || n > maxLoop) || len(op.Steps) == 0 {
-		d.fail(arg, "for-each needs steps and 1 to %d values: in: […] or from, to, step", maxLoop)
+		d.Fail(arg, "for-each needs steps and 1 to %d values: in: […] or from, to, step", maxLoop)
 	}
 	return op
 }

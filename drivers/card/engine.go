@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cardferry/drivers"
+	"cardferry/drivers/decode"
 )
 
 // Engine reads cards by their profiles. It is immutable and safe for concurrent
@@ -109,7 +110,7 @@ func (p *Profile) probe(ctx context.Context, ch Channel, info Info) (*run, bool,
 		return nil, false, err
 	}
 	for _, c := range p.spec.Match.Confirm {
-		if !bytes.Equal(c.From.cut.of(r.captures[c.From.name]), c.Equals) {
+		if !bytes.Equal(c.From.Cut(r.captures[c.From.Name]), c.Equals) {
 			return nil, false, nil
 		}
 	}
@@ -125,17 +126,18 @@ func (p *Profile) read(ctx context.Context, r *run) (drivers.Read, error) {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}
 	read := newRead(p.Name(), p.Label(), drivers.Assurance(p.spec.Assurance))
-	values, err := p.evaluate(ctx, r.captures)
+	inputs := make(map[string]decode.Value, len(r.captures))
+	for name, b := range r.captures {
+		inputs[name] = decode.BytesValue(b)
+	}
+	values, err := p.spec.Fields.Evaluate(ctx, inputs, decode.Options{Release: p.spec.Release})
 	if err != nil {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}
-	if err := p.emit(values, r.notes, &read); err != nil {
+	if err := p.spec.Output.Fill(values, p.spec.Constants, r.notes, &read); err != nil {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}
-	if len(read.Extras) == 0 {
-		read.Extras = nil
-	}
-	read.Partial = r.partial || values.partial
-	read.Warnings = slices.Concat(r.warnings, values.warnings)
+	read.Partial = r.partial || values.Partial
+	read.Warnings = slices.Concat(r.warnings, values.Warnings)
 	return read, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"cardferry/drivers"
+	"cardferry/drivers/decode"
 )
 
 // echo is a card that answers every command with 9000 and 16 bytes.
@@ -110,7 +111,7 @@ func TestHostileProfile(t *testing.T) {
 		t.Errorf("doubling: %v, %v", read, err)
 	}
 
-	if _, err := load(strings.Replace(minimal, "[hex]", "[hex"+strings.Repeat(", trim: space", maxStages)+"]", 1)); err == nil || !strings.Contains(err.Error(), "stages are more than") {
+	if _, err := load(strings.Replace(minimal, "[hex]", "[hex"+strings.Repeat(", trim: space", decode.MaxStages)+"]", 1)); err == nil || !strings.Contains(err.Error(), "stages are more than") {
 		t.Errorf("stages: %v", err)
 	}
 	deep := "read-binary: {sfi: 01, length: 8, as: id-bytes}"

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"cardferry/drivers/decode"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -23,8 +25,8 @@ type matching struct {
 
 // confirm is a look at a capture of the probe.
 type confirm struct {
-	From   source   `yaml:"from,required"`
-	Equals hexBytes `yaml:"equals,required"`
+	From   decode.Source   `yaml:"from,required"`
+	Equals decode.HexBytes `yaml:"equals,required"`
 }
 
 // refusal is a card that must not be read as a patient's.
@@ -41,16 +43,16 @@ type atrPattern struct {
 	hist []byte
 }
 
-func (p *atrPattern) decodeNode(d *decoder, n *yaml.Node) {
+func (p *atrPattern) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	if text, ok := strings.CutPrefix(n.Value, "hist:"); ok && n.Kind == yaml.ScalarNode {
 		if p.hist = []byte(text); len(text) < 2 {
-			d.fail(n, "historical bytes to look for are at least two characters")
+			d.Fail(n, "historical bytes to look for are at least two characters")
 		}
 		return
 	}
 	p.hex = strings.ToUpper(strings.ReplaceAll(n.Value, " ", ""))
 	if n.Kind != yaml.ScalarNode || len(p.hex) < 4 || strings.Trim(p.hex, "0123456789ABCDEF.") != "" {
-		d.fail(n, "want an ATR in hex, . for any digit, or hist:TEXT")
+		d.Fail(n, "want an ATR in hex, . for any digit, or hist:TEXT")
 	}
 }
 

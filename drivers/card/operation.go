@@ -3,20 +3,22 @@ package card
 import (
 	"context"
 
+	"cardferry/drivers/decode"
+
 	"go.yaml.in/yaml/v3"
 )
 
 // selectAIDBody: SELECT by DF name (ISO/IEC 7816-4, section 11.1.1, P1 = 04).
 type selectAIDBody struct {
-	AID    hexBytes  `yaml:"aid,required"`
-	P2     hexNumber `yaml:"p2"` // 00 FCI, 04 FCP, 0C nothing
-	Le     number    `yaml:"le"` // expected bytes, 256 for all; none without it
+	AID    decode.HexBytes `yaml:"aid,required"`
+	P2     hexNumber       `yaml:"p2"` // 00 FCI, 04 FCP, 0C nothing
+	Le     number          `yaml:"le"` // expected bytes, 256 for all; none without it
 	answer `yaml:",inline"`
 }
 
-func (b *selectAIDBody) validate(d *decoder, n *yaml.Node) {
+func (b *selectAIDBody) validate(d *decode.Decoder, n *yaml.Node) {
 	if len(b.AID) < 1 || len(b.AID) > 16 {
-		d.fail(n, "an AID has 1 to 16 bytes")
+		d.Fail(n, "an AID has 1 to 16 bytes")
 	}
 }
 
@@ -26,17 +28,17 @@ func (b *selectAIDBody) run(ctx context.Context, r *run, st *step) ([]byte, erro
 
 // selectFileBody: SELECT by file identifier or path.
 type selectFileBody struct {
-	FID    hexNumber `yaml:"fid"`  // two bytes
-	Path   hexBytes  `yaml:"path"` // from the MF, which is not part of it (P1 = 08)
-	P1     hexNumber `yaml:"p1"`   // 00 any file, 01 child DF, 02 EF, 08 path from MF, 09 path from DF
-	P2     hexNumber `yaml:"p2"`
-	Le     number    `yaml:"le"`
+	FID    hexNumber       `yaml:"fid"`  // two bytes
+	Path   decode.HexBytes `yaml:"path"` // from the MF, which is not part of it (P1 = 08)
+	P1     hexNumber       `yaml:"p1"`   // 00 any file, 01 child DF, 02 EF, 08 path from MF, 09 path from DF
+	P2     hexNumber       `yaml:"p2"`
+	Le     number          `yaml:"le"`
 	answer `yaml:",inline"`
 }
 
-func (b *selectFileBody) validate(d *decoder, n *yaml.Node) {
+func (b *selectFileBody) validate(d *decode.Decoder, n *yaml.Node) {
 	if b.FID.set == (b.Path != nil) || len(b.Path)%2 != 0 || len(b.Path) > 16 {
-		d.fail(n, "give either fid or path (pairs of bytes)")
+		d.Fail(n, "give either fid or path (pairs of bytes)")
 	}
 	if b.Path != nil && !b.P1.set {
 		b.P1.lit = 0x08
@@ -69,39 +71,39 @@ type fileLength struct {
 	Count  int    `yaml:"count"` // of pointer pairs
 }
 
-func (l *fileLength) decodeNode(d *decoder, n *yaml.Node) {
+func (l *fileLength) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	switch {
 	case n.Kind == yaml.MappingNode:
 		type plain fileLength
-		d.decode(n, (*plain)(l))
+		d.Decode(n, (*plain)(l))
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if n.Content[i].Value == "header" {
-				d.choice(n.Content[i+1], "be16", "le16", "ber", "pairs")
+				d.Choice(n.Content[i+1], "be16", "le16", "ber", "pairs")
 			}
 		}
 		if (l.Header == "pairs") != (l.Count > 0) || l.Count > 16 || l.At > 64 {
-			d.fail(n, "count (1 to 16) belongs to header pairs; at is at most 64")
+			d.Fail(n, "count (1 to 16) belongs to header pairs; at is at most 64")
 		}
 	case n.Value == "eof":
 	default:
-		before := len(d.errs)
-		d.decode(n, &l.count)
-		if len(d.errs) == before && l.count.ref == "" && l.count.lit < 1 {
-			d.fail(n, "length is a number from 1, eof, or {header: …}")
+		before := d.Mistakes()
+		d.Decode(n, &l.count)
+		if d.Mistakes() == before && l.count.ref == "" && l.count.lit < 1 {
+			d.Fail(n, "length is a number from 1, eof, or {header: …}")
 		}
 	}
 }
 
-func (b *readBinaryBody) validate(d *decoder, n *yaml.Node) {
+func (b *readBinaryBody) validate(d *decode.Decoder, n *yaml.Node) {
 	off := b.Offset.lit
 	if off > maxOffset || b.SFI.set && off > 255 {
-		d.fail(n, "offset is at most 32767, with sfi at most 255")
+		d.Fail(n, "offset is at most 32767, with sfi at most 255")
 	}
 	if b.SFI.set && b.SFI.ref == "" && (b.SFI.lit < 1 || b.SFI.lit > 30) {
-		d.fail(n, "sfi is 01 to 1E (hex)")
+		d.Fail(n, "sfi is 01 to 1E (hex)")
 	}
 	if b.Chunk.set && b.Chunk.ref == "" && (b.Chunk.lit < 1 || b.Chunk.lit > maxShort) {
-		d.fail(n, "chunk is 1 to 256")
+		d.Fail(n, "chunk is 1 to 256")
 	}
 }
 
@@ -135,9 +137,9 @@ type readRecordBody struct {
 	answer `yaml:",inline"`
 }
 
-func (b *readRecordBody) validate(d *decoder, n *yaml.Node) {
+func (b *readRecordBody) validate(d *decode.Decoder, n *yaml.Node) {
 	if b.Number.set == b.Tag.set {
-		d.fail(n, "give either number or tag")
+		d.Fail(n, "give either number or tag")
 	}
 }
 
@@ -174,12 +176,12 @@ type apduBody struct {
 	answer  `yaml:",inline"`
 }
 
-func (b *apduBody) validate(d *decoder, n *yaml.Node) {
+func (b *apduBody) validate(d *decode.Decoder, n *yaml.Node) {
 	if b.Command.parts == nil {
 		return
 	}
 	if _, err := parseCommand(b.Command.bytes(nil)); err != nil {
-		d.fail(n, "%v", err)
+		d.Fail(n, "%v", err)
 	}
 }
 

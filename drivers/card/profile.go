@@ -1,21 +1,22 @@
 package card
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"cardferry/drivers"
-	"cardferry/hl7/fhir/r4"
+	"cardferry/drivers/decode"
 
 	"go.yaml.in/yaml/v3"
 )
+
+// ProfileError is one mistake in a profile file.
+type ProfileError = decode.Error
 
 // Profile is one kind of card: how to recognise and read it. It is immutable
 // and safe for concurrent use.
@@ -38,22 +39,22 @@ func (p *Profile) File() string { return p.file }
 
 // spec is a profile as written.
 type spec struct {
-	Profile   string            `yaml:"profile,required"`
-	Version   int               `yaml:"version,required"`
-	Title     string            `yaml:"title,required"`
-	Assurance string            `yaml:"assurance,required"`
-	Match     matching          `yaml:"match,required"`
-	Refuse    []refusal         `yaml:"refuse"`
-	Transport transport         `yaml:"transport"`
-	Limits    limits            `yaml:"limits"`
-	Allow     []hexNumber       `yaml:"allow"` // CLA INS pairs outside class 00
-	Define    ordered[macro]    `yaml:"define"`
-	Steps     []step            `yaml:"steps,required"`
-	Constants ordered[string]   `yaml:"constants"`
-	Fields    ordered[field]    `yaml:"fields,required"`
-	Release   []string          `yaml:"release"` // sensitive fields this site wants
-	Output    output            `yaml:"output,required"`
-	Tests     ordered[testCase] `yaml:"tests"`
+	Profile   string                   `yaml:"profile,required"`
+	Version   int                      `yaml:"version,required"`
+	Title     string                   `yaml:"title,required"`
+	Assurance string                   `yaml:"assurance,required"`
+	Match     matching                 `yaml:"match,required"`
+	Refuse    []refusal                `yaml:"refuse"`
+	Transport transport                `yaml:"transport"`
+	Limits    limits                   `yaml:"limits"`
+	Allow     []hexNumber              `yaml:"allow"` // CLA INS pairs outside class 00
+	Define    decode.Ordered[macro]    `yaml:"define"`
+	Steps     []step                   `yaml:"steps,required"`
+	Constants decode.Ordered[string]   `yaml:"constants"`
+	Fields    decode.Fields            `yaml:"fields,required"`
+	Release   []string                 `yaml:"release"` // sensitive fields this site wants
+	Output    decode.Output            `yaml:"output,required"`
+	Tests     decode.Ordered[testCase] `yaml:"tests"`
 }
 
 // transport is how the card wants to be talked to.
@@ -148,47 +149,33 @@ func readLimited(f fs.FS, name string) ([]byte, error) {
 
 // parseProfile reads one file: a profile, or an amendment of one in base.
 func parseProfile(name string, text []byte, base []*Profile) (*Profile, error) {
-	var doc yaml.Node
-	in := yaml.NewDecoder(bytes.NewReader(text))
-	if err := in.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
-		return nil, syntaxError(name, err)
+	root, err := decode.Parse(name, text)
+	if err != nil {
+		return nil, err
 	}
-	if err := in.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, &ProfileError{File: name, Message: "more than one YAML document; want one profile in a file"}
-	}
-	d := &decoder{file: name}
-	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+	if root == nil || root.Kind != yaml.MappingNode || len(root.Content) == 0 {
 		return nil, &ProfileError{File: name, Message: "not a card profile: want a mapping that starts with profile: NAME"}
 	}
-	root := doc.Content[0]
+	d := decode.NewDecoder(name)
+	d.Scope = &scope{}
 	if root.Content[0].Value == "amends" {
 		return amend(d, root, base)
 	}
-	d.findMacros(root)
+	findMacros(d, root)
 	p := &Profile{file: name}
-	d.decode(root, &p.spec)
-	if len(d.errs) == 0 {
+	d.Decode(root, &p.spec)
+	if d.Mistakes() == 0 {
 		p.compile(d, root)
 	}
-	if err := d.err(); err != nil {
+	if err := d.Err(); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// syntaxError finds the line in a message of the YAML parser.
-func syntaxError(file string, err error) error {
-	e := &ProfileError{File: file, Message: strings.TrimPrefix(err.Error(), "yaml: ")}
-	if _, scanErr := fmt.Sscanf(e.Message, "line %d: ", &e.Line); scanErr == nil {
-		_, e.Message, _ = strings.Cut(e.Message, ": ")
-		e.Column = 1
-	}
-	return e
-}
-
 // findMacros learns the macros' names and parameters, which steps use as keys.
-func (d *decoder) findMacros(root *yaml.Node) {
-	d.macros = map[string][]string{}
+func findMacros(d *decode.Decoder, root *yaml.Node) {
+	scopeOf(d).macros = map[string][]string{}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		defs := root.Content[i+1]
 		if root.Content[i].Value != "define" || defs.Kind != yaml.MappingNode {
@@ -200,25 +187,25 @@ func (d *decoder) findMacros(root *yaml.Node) {
 				Steps  yaml.Node
 			}
 			if err := defs.Content[j+1].Decode(&m); err == nil {
-				d.macros[defs.Content[j].Value] = m.Params
+				scopeOf(d).macros[defs.Content[j].Value] = m.Params
 			}
 		}
 	}
 }
 
 // compile checks what needs more than one place to see, and fills in defaults.
-func (p *Profile) compile(d *decoder, root *yaml.Node) {
+func (p *Profile) compile(d *decode.Decoder, root *yaml.Node) {
 	s := &p.spec
-	if !plainName(s.Profile) || s.Version < 1 {
-		d.fail(root, "profile is a plain name and version counts from 1")
+	if !decode.PlainName(s.Profile) || s.Version < 1 {
+		d.Fail(root, "profile is a plain name and version counts from 1")
 	}
 	switch drivers.Assurance(s.Assurance) {
 	case drivers.UIDOnly, drivers.MemoryRead, drivers.ChipRead:
 	default:
-		d.fail(root, "assurance is uid-only, memory-read or chip-read: a profile cannot authenticate a card")
+		d.Fail(root, "assurance is uid-only, memory-read or chip-read: a profile cannot authenticate a card")
 	}
 	if !slices.Contains([]string{"", "T=0", "T=1"}, s.Match.Protocol) || !slices.Contains([]string{"", "contact", "contactless"}, s.Match.Interface) {
-		d.fail(root, "match.protocol is T=0 or T=1, match.interface is contact or contactless")
+		d.Fail(root, "match.protocol is T=0 or T=1, match.interface is contact or contactless")
 	}
 	if s.Transport.Chunk == 0 {
 		s.Transport.Chunk = 255
@@ -233,72 +220,48 @@ func (p *Profile) compile(d *decoder, root *yaml.Node) {
 		s.Limits.Time = duration(10 * time.Second)
 	}
 	if s.Transport.Chunk > maxShort || s.Limits.APDUs > maxAPDUs || s.Limits.Bytes > maxBytes || time.Duration(s.Limits.Time) > maxTime {
-		d.fail(root, "at most: chunk %d, apdus %d, bytes %d, time %v", maxShort, maxAPDUs, maxBytes, maxTime)
+		d.Fail(root, "at most: chunk %d, apdus %d, bytes %d, time %v", maxShort, maxAPDUs, maxBytes, maxTime)
 	}
 	c := &stepCheck{d: d, p: p, root: root, captures: map[string]bool{}}
 	for i, e := range s.Define {
-		c.steps(e.val.Steps, s.Define[:i])
+		c.steps(e.Val.Steps, s.Define[:i])
 	}
 	c.steps(s.Match.Probe, s.Define)
 	for _, cf := range s.Match.Confirm {
-		if !c.captures[cf.From.name] {
-			d.fail(cf.From.node, "%q is no capture of the probe", cf.From.name)
+		if !c.captures[cf.From.Name] {
+			d.Fail(root, "%q is no capture of the probe", cf.From.Name)
 		}
 	}
 	c.steps(s.Steps, s.Define)
-	p.compileFields(d, c.captures)
-	p.compileOutput(d)
+	inputs := map[string]decode.Kind{}
+	for name := range c.captures {
+		inputs[name] = decode.KindBytes
+	}
+	s.Fields.Compile(d, inputs)
+	s.Output.Compile(d, &s.Fields, s.Constants)
 	for _, name := range slices.Concat(s.Release, c.onlyFor) {
-		if f, ok := s.Fields.get(name); !ok || !f.sensitive {
-			d.fail(root, "release and only-for name sensitive fields; %q is none", name)
+		if !s.Fields.Sensitive(name) {
+			d.Fail(root, "release and only-for name sensitive fields; %q is none", name)
 		}
-	}
-}
-
-func (p *Profile) compileOutput(d *decoder) {
-	s := &p.spec
-	values := map[string]valueKind{}
-	for _, e := range s.Fields {
-		values[e.name] = e.val.kind
-	}
-	for _, e := range s.Constants {
-		if _, dup := values[e.name]; dup {
-			d.fail(e.node, "%q is already the name of a field", e.name)
-		}
-		values[e.name] = textKind
-	}
-	if s.Output.Patient != nil {
-		s.Output.Patient.check(d, reflect.TypeFor[r4.Patient](), values)
-	}
-	for _, c := range s.Output.Coverage {
-		c.check(d, reflect.TypeFor[r4.Coverage](), values)
-		for _, need := range []string{"status", "beneficiary", "payor"} {
-			if !slices.Contains(c.keys, need) {
-				d.fail(c.at, "FHIR requires Coverage.%s", need)
-			}
-		}
-	}
-	for _, e := range s.Output.Extras {
-		e.val.check(d, nil, values)
 	}
 }
 
 // stepCheck walks steps once: the guard, macro order and capture names.
 type stepCheck struct {
-	d        *decoder
+	d        *decode.Decoder
 	p        *Profile
 	root     *yaml.Node
 	captures map[string]bool
 	onlyFor  []string
 }
 
-func (c *stepCheck) steps(list []step, macros ordered[macro]) {
+func (c *stepCheck) steps(list []step, macros decode.Ordered[macro]) {
 	allow := c.p.allowed()
 	for _, st := range list {
 		at := &yaml.Node{Line: st.line, Column: 1}
 		for _, name := range []string{st.As, st.Append} {
-			if name != "" && !plainName(name) {
-				c.d.fail(at, "%q cannot name a capture: letters, digits and -", name)
+			if name != "" && !decode.PlainName(name) {
+				c.d.Fail(at, "%q cannot name a capture: letters, digits and -", name)
 			}
 			c.captures[name] = true
 		}
@@ -312,7 +275,7 @@ func (c *stepCheck) steps(list []step, macros ordered[macro]) {
 				continue
 			}
 			if err := permit(op.Command.head(), allow); err != nil {
-				c.d.fail(at, "%v", err)
+				c.d.Fail(at, "%v", err)
 			}
 		case *try:
 			c.steps(op.Steps, macros)
@@ -320,8 +283,8 @@ func (c *stepCheck) steps(list []step, macros ordered[macro]) {
 		case *forEach:
 			c.steps(op.Steps, macros)
 		case *call:
-			if _, ok := macros.get(op.name); !ok {
-				c.d.fail(at, "macro %q must be defined before it is used", op.name)
+			if _, ok := macros.Get(op.name); !ok {
+				c.d.Fail(at, "macro %q must be defined before it is used", op.name)
 			}
 		}
 	}

@@ -7,14 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
-	"strings"
 
 	"cardferry/drivers"
 	"cardferry/drivers/card/isocard"
-
-	"go.yaml.in/yaml/v3"
+	"cardferry/drivers/decode"
 )
 
 // ReplayReader is the reader name of replayed reads.
@@ -63,40 +59,8 @@ func (e emulated) Transmit(ctx context.Context, cmd []byte) ([]byte, error) {
 // yield, whole, but for id, time, reader and simulated. A profile is tested
 // among all profiles, so that a test also proves that no other one takes the card.
 type testCase struct {
-	Replay jsonTree `yaml:"replay,required"`
-	Expect jsonTree `yaml:"expect,required"`
-}
-
-// jsonTree is YAML that stands for JSON.
-type jsonTree struct{ val any }
-
-func (j *jsonTree) decodeNode(d *decoder, n *yaml.Node) {
-	switch {
-	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		d.fail(n, "anchors and aliases are not part of the profile language")
-	case n.Kind == yaml.MappingNode:
-		m := map[string]any{}
-		d.pairs(n, func(key, val *yaml.Node) {
-			var c jsonTree
-			c.decodeNode(d, val)
-			m[key.Value] = c.val
-		})
-		j.val = m
-	case n.Kind == yaml.SequenceNode:
-		list := []any{}
-		for _, v := range n.Content {
-			var c jsonTree
-			c.decodeNode(d, v)
-			list = append(list, c.val)
-		}
-		j.val = list
-	case n.Tag == "!!bool":
-		j.val = n.Value == "true"
-	case n.Tag == "!!int":
-		j.val = float64(d.integer(n))
-	default:
-		j.val = d.text(n)
-	}
+	Replay decode.Tree `yaml:"replay,required"`
+	Expect decode.Tree `yaml:"expect,required"`
 }
 
 // TestResult is the outcome of one of a profile's own tests.
@@ -115,14 +79,14 @@ func (e *Engine) TestProfiles(ctx context.Context) []TestResult {
 	var out []TestResult
 	for _, p := range e.profiles {
 		for _, t := range p.spec.Tests {
-			out = append(out, TestResult{Profile: p.Label(), Test: t.name, Err: e.test(ctx, t.val)})
+			out = append(out, TestResult{Profile: p.Label(), Test: t.Name, Err: e.test(ctx, t.Val)})
 		}
 	}
 	return out
 }
 
 func (e *Engine) test(ctx context.Context, t testCase) error {
-	replay, err := json.Marshal(t.Replay.val)
+	replay, err := json.Marshal(t.Replay.Val)
 	if err != nil {
 		return fmt.Errorf("encode replay: %w", err)
 	}
@@ -141,48 +105,8 @@ func (e *Engine) test(ctx context.Context, t testCase) error {
 	for _, key := range []string{"id", "time", "reader", "simulated"} {
 		delete(got, key)
 	}
-	if path, differs := difference("", got, t.Expect.val); differs {
-		return fmt.Errorf("%w: at %s", ErrTest, strings.TrimPrefix(path, "."))
+	if path, differs := decode.Difference(got, t.Expect.Val); differs {
+		return fmt.Errorf("%w: at %s", ErrTest, path)
 	}
 	return nil
-}
-
-// difference returns the path of the first difference between two JSON trees.
-func difference(path string, a, b any) (string, bool) {
-	switch x := a.(type) {
-	case map[string]any:
-		y, ok := b.(map[string]any)
-		if !ok {
-			return path, true
-		}
-		keys := slices.Concat(keysOf(x), keysOf(y))
-		slices.Sort(keys)
-		for _, k := range slices.Compact(keys) {
-			xv, inX := x[k]
-			yv, inY := y[k]
-			if inX != inY {
-				return path + "." + k, true
-			}
-			if p, differs := difference(path+"."+k, xv, yv); differs {
-				return p, true
-			}
-		}
-		return "", false
-	case []any:
-		y, ok := b.([]any)
-		if !ok {
-			return path, true
-		}
-		for i := range max(len(x), len(y)) {
-			here := path + "[" + strconv.Itoa(i) + "]"
-			if i >= len(x) || i >= len(y) {
-				return here, true
-			}
-			if p, differs := difference(here, x[i], y[i]); differs {
-				return p, true
-			}
-		}
-		return "", false
-	}
-	return path, a != b
 }

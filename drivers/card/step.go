@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"cardferry/drivers"
+	"cardferry/drivers/decode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -41,20 +42,20 @@ const (
 	maxSteps     = 4096
 )
 
-func (st *step) decodeNode(d *decoder, n *yaml.Node) {
+func (st *step) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	if n.Kind != yaml.MappingNode || len(n.Content) != 2 {
-		d.fail(n, "a step is one key, such as read-binary: {…}")
+		d.Fail(n, "a step is one key, such as read-binary: {…}")
 		return
 	}
 	key, arg := n.Content[0], n.Content[1]
 	st.line, st.kind = key.Line, key.Value
-	if d.depth++; d.depth > maxStepDepth {
-		d.fail(n, "steps nest deeper than %d", maxStepDepth)
+	if scopeOf(d).depth++; scopeOf(d).depth > maxStepDepth {
+		d.Fail(n, "steps nest deeper than %d", maxStepDepth)
 		return
 	}
-	defer func() { d.depth-- }()
-	if params, ok := d.macros[key.Value]; ok {
-		d.macroCall(arg, st, key.Value, params)
+	defer func() { scopeOf(d).depth-- }()
+	if params, ok := scopeOf(d).macros[key.Value]; ok {
+		macroCall(d, arg, st, key.Value, params)
 		return
 	}
 	var body any
@@ -72,31 +73,31 @@ func (st *step) decodeNode(d *decoder, n *yaml.Node) {
 	case "apdu":
 		body = &apduBody{}
 	case "for-each":
-		st.op = d.forEach(arg)
+		st.op = decodeForEach(d, arg)
 		return
 	case "try":
 		op := &try{}
-		d.decode(arg, op)
+		d.Decode(arg, op)
 		st.op = op
 		return
 	default:
-		d.unknown(key, "step", append(keysOf(d.macros), "select-aid", "select-file", "read-binary", "read-record", "get-data", "apdu", "for-each", "try"))
+		d.Unknown(key, "step", append(decode.KeysOf(scopeOf(d).macros), "select-aid", "select-file", "read-binary", "read-record", "get-data", "apdu", "for-each", "try"))
 		return
 	}
-	d.decode(arg, body)
+	d.Decode(arg, body)
 	b := body.(interface {
 		operation
 		common() *answer
 	})
 	st.op, st.answer = b, *b.common()
 	if v, ok := body.(interface {
-		validate(d *decoder, n *yaml.Node)
+		validate(d *decode.Decoder, n *yaml.Node)
 	}); ok {
 		v.validate(d, arg)
 	}
 }
 
-// common gives step.decodeNode the keys shared by all operations.
+// common gives step.DecodeNode the keys shared by all operations.
 func (a *answer) common() *answer { return a }
 
 // run is one execution of a profile's steps on one card.

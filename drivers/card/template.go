@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"cardferry/drivers/decode"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -19,17 +21,17 @@ type apduPart struct {
 	form string // u8, be16, le16, bcd
 }
 
-func (t *apduTemplate) decodeNode(d *decoder, n *yaml.Node) {
+func (t *apduTemplate) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	rest := strings.ReplaceAll(n.Value, " ", "")
 	if n.Kind != yaml.ScalarNode || rest == "" {
-		d.fail(n, "want a command in hex")
+		d.Fail(n, "want a command in hex")
 		return
 	}
 	for rest != "" {
 		lit, ref, found := strings.Cut(rest, "${")
 		b, err := hex.DecodeString(lit)
 		if err != nil {
-			d.fail(n, "%q is not hex", lit)
+			d.Fail(n, "%q is not hex", lit)
 			return
 		}
 		if len(b) > 0 {
@@ -42,17 +44,17 @@ func (t *apduTemplate) decodeNode(d *decoder, n *yaml.Node) {
 		name, form, _ := strings.Cut(ref, ":")
 		switch {
 		case !found:
-			d.fail(n, "${ without }")
+			d.Fail(n, "${ without }")
 			return
-		case !slices.Contains(d.vars, name):
-			d.fail(n, "%q is not a parameter or loop variable here", name)
+		case !slices.Contains(scopeOf(d).vars, name):
+			d.Fail(n, "%q is not a parameter or loop variable here", name)
 		case !slices.Contains([]string{"u8", "be16", "le16", "bcd"}, form):
-			d.fail(n, "write ${%s:u8}, ${%s:be16}, ${%s:le16} or ${%s:bcd}", name, name, name, name)
+			d.Fail(n, "write ${%s:u8}, ${%s:be16}, ${%s:le16} or ${%s:bcd}", name, name, name, name)
 		}
 		t.parts = append(t.parts, apduPart{ref: name, form: form})
 	}
 	if len(t.parts) == 0 || len(t.parts[0].lit) < 2 {
-		d.fail(n, "CLA and INS must be written out")
+		d.Fail(n, "CLA and INS must be written out")
 		t.parts = nil
 	}
 }

@@ -1,4 +1,4 @@
-package card
+package decode
 
 import (
 	"bytes"
@@ -21,19 +21,19 @@ const (
 // gunzip inflates one gzip member (RFC 1952); what follows it is file padding.
 type gunzip struct{}
 
-func (*gunzip) kinds() (in, out valueKind) { return bytesKind, bytesKind }
+func (*gunzip) kinds() (in, out Kind) { return KindBytes, KindBytes }
 
-func (*gunzip) apply(_ *reading, v value) (value, error) {
+func (*gunzip) apply(_ *evaluation, v Value) (Value, error) {
 	zr, err := gzip.NewReader(bytes.NewReader(v.b))
 	if err != nil {
-		return value{}, errUnreadable
+		return Value{}, errUnreadable
 	}
 	zr.Multistream(false)
 	out, err := io.ReadAll(io.LimitReader(zr, maxInflated+1))
 	if err != nil || len(out) > maxInflated {
-		return value{}, errUnreadable
+		return Value{}, errUnreadable
 	}
-	return bytesValue(out), nil
+	return BytesValue(out), nil
 }
 
 // element is a node of a document: its name, its own text, its children.
@@ -63,11 +63,11 @@ func (e *element) find(path [][]string) *element {
 // and entities of their own are refused.
 type parseXML struct{}
 
-func (*parseXML) kinds() (in, out valueKind) { return bytesKind, documentKind }
+func (*parseXML) kinds() (in, out Kind) { return KindBytes, KindDocument }
 
-func (*parseXML) apply(_ *reading, v value) (value, error) {
+func (*parseXML) apply(_ *evaluation, v Value) (Value, error) {
 	if len(v.b) > maxInflated {
-		return value{}, errUnreadable
+		return Value{}, errUnreadable
 	}
 	dec := xml.NewDecoder(bytes.NewReader(v.b))
 	dec.CharsetReader = func(name string, in io.Reader) (io.Reader, error) {
@@ -81,20 +81,20 @@ func (*parseXML) apply(_ *reading, v value) (value, error) {
 	for {
 		tok, err := dec.Token()
 		if errors.Is(err, io.EOF) && len(stack) == 1 && len(stack[0].children) == 1 {
-			return value{b: v.b, kind: documentKind, doc: stack[0].children[0]}, nil
+			return Value{b: v.b, kind: KindDocument, doc: stack[0].children[0]}, nil
 		}
 		if err != nil {
-			return value{}, errUnreadable
+			return Value{}, errUnreadable
 		}
 		top := stack[len(stack)-1]
 		switch t := tok.(type) {
 		case xml.Directive:
-			return value{}, errUnreadable
+			return Value{}, errUnreadable
 		case xml.StartElement:
 			e := &element{name: t.Name.Local}
 			top.children = append(top.children, e)
 			if stack = append(stack, e); len(stack) > maxXMLDepth {
-				return value{}, errUnreadable
+				return Value{}, errUnreadable
 			}
 		case xml.EndElement:
 			top.text = bytes.TrimSpace(top.text)
@@ -109,22 +109,22 @@ func (*parseXML) apply(_ *reading, v value) (value, error) {
 // `path: Versicherter/Person/Vorname`. A step may name alternatives with |.
 type path struct{ steps [][]string }
 
-func (p *path) decodeNode(d *decoder, n *yaml.Node) {
-	for step := range strings.SplitSeq(d.text(n), "/") {
+func (p *path) DecodeNode(d *Decoder, n *yaml.Node) {
+	for step := range strings.SplitSeq(d.Text(n), "/") {
 		alt := strings.Split(step, "|")
 		if slices.Contains(alt, "") {
-			d.fail(n, "want a path of element names, such as Versicherter/Person/Vorname")
+			d.Fail(n, "want a path of element names, such as Versicherter/Person/Vorname")
 		}
 		p.steps = append(p.steps, alt)
 	}
 }
 
-func (*path) kinds() (in, out valueKind) { return documentKind, textKind }
+func (*path) kinds() (in, out Kind) { return KindDocument, KindText }
 
-func (p *path) apply(_ *reading, v value) (value, error) {
+func (p *path) apply(_ *evaluation, v Value) (Value, error) {
 	e := v.doc.find(p.steps)
 	if e == nil {
-		return value{}, errAbsent
+		return Value{}, errAbsent
 	}
 	return textValue(e.text), nil
 }

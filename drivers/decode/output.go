@@ -1,10 +1,11 @@
-package card
+package decode
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"cardferry/drivers"
@@ -13,24 +14,24 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// output says where values go: FHIR resources written as in FHIR JSON, with
+// Output says where values go: FHIR resources written as in FHIR JSON, with
 // ${field} where a value belongs.
 //
 // A text whose field is absent is left out; ${field?} stands for nothing
 // instead. An object or list entry in which every ${field} came out absent is
 // left out whole, and so is one whose `$if` field is absent. Text without any
 // ${…} is constant.
-type output struct {
-	Patient  *node         `yaml:"patient"`
-	Coverage []*node       `yaml:"coverage"`
-	Extras   ordered[node] `yaml:"extras"`
+type Output struct {
+	Patient  *template         `yaml:"patient"`
+	Coverage []*template       `yaml:"coverage"`
+	Extras   Ordered[template] `yaml:"extras"`
 }
 
-// node is a piece of a template: an object, a list, a text or a truth value.
-type node struct {
+// template is a piece of a resource: an object, a list, a text or a truth value.
+type template struct {
 	at    *yaml.Node
 	keys  []string // of an object
-	items []*node  // of an object or list
+	items []*template  // of an object or list
 	cond  string   // $if
 	text  []textPart
 	truth *bool
@@ -41,23 +42,23 @@ type textPart struct {
 	optional bool
 }
 
-func (t *node) decodeNode(d *decoder, n *yaml.Node) {
+func (t *template) DecodeNode(d *Decoder, n *yaml.Node) {
 	t.at = n
 	switch n.Kind {
 	case yaml.MappingNode:
-		d.pairs(n, func(key, val *yaml.Node) {
+		d.Pairs(n, func(key, val *yaml.Node) {
 			if key.Value == "$if" {
-				t.cond = d.text(val)
+				t.cond = d.Text(val)
 				return
 			}
-			c := &node{}
-			d.decode(val, c)
+			c := &template{}
+			d.Decode(val, c)
 			t.keys, t.items = append(t.keys, key.Value), append(t.items, c)
 		})
 	case yaml.SequenceNode:
 		for _, v := range n.Content {
-			c := &node{}
-			d.decode(v, c)
+			c := &template{}
+			d.Decode(v, c)
 			t.items = append(t.items, c)
 		}
 	default:
@@ -66,12 +67,12 @@ func (t *node) decodeNode(d *decoder, n *yaml.Node) {
 			t.truth = &b
 			return
 		}
-		t.parse(d, d.text(n))
+		t.parse(d, d.Text(n))
 	}
 }
 
 // parse takes "a ${b} c" apart.
-func (t *node) parse(d *decoder, s string) {
+func (t *template) parse(d *Decoder, s string) {
 	t.text = []textPart{}
 	for s != "" {
 		lit, rest, found := strings.Cut(s, "${")
@@ -83,7 +84,7 @@ func (t *node) parse(d *decoder, s string) {
 		}
 		ref, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			d.fail(t.at, "${ without }")
+			d.Fail(t.at, "${ without }")
 			return
 		}
 		name, optional := strings.CutSuffix(ref, "?")
@@ -94,13 +95,13 @@ func (t *node) parse(d *decoder, s string) {
 
 // check verifies references and, against the FHIR type, element names and
 // shapes.
-func (t *node) check(d *decoder, want reflect.Type, values map[string]valueKind) {
+func (t *template) check(d *Decoder, want reflect.Type, values map[string]Kind) {
 	known := func(name string) {
 		switch kind, ok := values[name]; {
 		case !ok:
-			d.unknown(&yaml.Node{Value: name, Line: t.at.Line, Column: t.at.Column}, "field", keysOf(values))
-		case kind != textKind:
-			d.fail(t.at, "field %q is %s; end it with text, hex, bcd, uint or path", name, kind)
+			d.Unknown(at(t.at, name), "field", KeysOf(values))
+		case kind != KindText:
+			d.Fail(t.at, "field %q is %s; end it with text, hex, bcd, uint or path", name, kind)
 		}
 	}
 	if t.cond != "" {
@@ -128,7 +129,7 @@ func (t *node) check(d *decoder, want reflect.Type, values map[string]valueKind)
 		for i, key := range t.keys {
 			el, ok := elements[key]
 			if !ok {
-				d.unknown(&yaml.Node{Value: key, Line: t.items[i].at.Line, Column: t.items[i].at.Column}, "FHIR element", keysOf(elements))
+				d.Unknown(at(t.items[i].at, key), "FHIR element", KeysOf(elements))
 				continue
 			}
 			t.items[i].check(d, el, values)
@@ -139,7 +140,7 @@ func (t *node) check(d *decoder, want reflect.Type, values map[string]valueKind)
 		}
 	case want.Kind() == reflect.String && t.text != nil, want.Kind() == reflect.Bool && t.truth != nil:
 	default:
-		d.fail(t.at, "want %s here", map[reflect.Kind]string{reflect.Struct: "an object", reflect.Slice: "a list", reflect.String: "text", reflect.Bool: "true or false"}[want.Kind()])
+		d.Fail(t.at, "want %s here", map[reflect.Kind]string{reflect.Struct: "an object", reflect.Slice: "a list", reflect.String: "text", reflect.Bool: "true or false"}[want.Kind()])
 	}
 }
 
@@ -149,7 +150,7 @@ type lookupFunc func(name string) (text string, present, constant bool)
 
 // fill returns the JSON value, or nil when it is left out. refs and hits count
 // the references inside and those that had a value.
-func (t *node) fill(get lookupFunc) (v any, refs, hits int) {
+func (t *template) fill(get lookupFunc) (v any, refs, hits int) {
 	if t.cond != "" {
 		if _, ok, _ := get(t.cond); !ok {
 			return nil, 1, 0
@@ -184,7 +185,7 @@ func (t *node) fill(get lookupFunc) (v any, refs, hits int) {
 	return nil, refs, hits
 }
 
-func (t *node) fillText(get lookupFunc) (v any, refs, hits int) {
+func (t *template) fillText(get lookupFunc) (v any, refs, hits int) {
 	var b strings.Builder
 	missing, joined := false, len(t.text) > 1
 	for _, p := range t.text {
@@ -212,58 +213,93 @@ func (t *node) fillText(get lookupFunc) (v any, refs, hits int) {
 	return s, refs, hits
 }
 
-// emit writes the values into read.
-func (p *Profile) emit(r *reading, notes map[string]string, read *drivers.Read) error {
+// Compile checks the templates against the FHIR types and against what they can
+// name: fields that end as text and are no secret, and constants.
+func (o *Output) Compile(d *Decoder, fields *Fields, constants Ordered[string]) {
+	names := map[string]Kind{}
+	for _, e := range fields.list {
+		if e.Val.guard != secret {
+			names[e.Name] = e.Val.kind
+		}
+	}
+	for _, e := range constants {
+		if _, dup := fields.list.Get(e.Name); dup {
+			d.Fail(e.Node, "%q is already the name of a field", e.Name)
+		}
+		names[e.Name] = KindText
+	}
+	if o.Patient != nil {
+		o.Patient.check(d, reflect.TypeFor[r4.Patient](), names)
+	}
+	for _, c := range o.Coverage {
+		c.check(d, reflect.TypeFor[r4.Coverage](), names)
+		for _, need := range []string{"status", "beneficiary", "payor"} {
+			if !slices.Contains(c.keys, need) {
+				d.Fail(c.at, "FHIR requires Coverage.%s", need)
+			}
+		}
+	}
+	for i := range o.Extras {
+		o.Extras[i].Val.check(d, nil, names)
+	}
+}
+
+// Fill writes the reading into read: patient, coverage and extras. Notes are
+// further extras. It may add warnings to r, so take them after it. An error means
+// that a template does not fit its resource; it holds no value.
+func (o *Output) Fill(r *Reading, constants Ordered[string], notes map[string]string, read *drivers.Read) error {
 	size := 0
 	get := func(name string) (string, bool, bool) {
-		c, constant := p.spec.Constants.get(name)
-		v, present := r.values[name]
-		if size += len(c) + len(v.b); size > maxValues {
+		c, constant := constants.Get(name)
+		v, present := r.Values[name]
+		if size += len(c) + len(v.b); size > maxValues || r.hidden[name] {
 			return "", false, constant
 		}
 		if constant {
 			return c, true, true
 		}
-		return string(v.b), present && v.kind == textKind, false
+		return string(v.b), present && v.kind == KindText, false
 	}
-	if t := p.spec.Output.Patient; t != nil {
+	if o.Patient != nil {
 		patient := r4.NewPatient()
-		if ok, err := fillResource(t, get, patient); err != nil {
+		if ok, err := fillResource(o.Patient, get, patient); err != nil {
 			return err
 		} else if ok {
 			read.Patient = patient
 		}
 	}
-	for _, t := range p.spec.Output.Coverage {
+	for _, t := range o.Coverage {
 		c := r4.Coverage{ResourceType: "Coverage"}
 		ok, err := fillResource(t, get, &c)
 		switch {
 		case err != nil:
 			return err
 		case ok && (c.Status == "" || c.Beneficiary == r4.Reference{} || len(c.Payor) == 0):
-			r.field = "coverage" // FHIR requires all three
-			r.warn("missing")
+			r.Warn("missing", "coverage") // FHIR requires all three
 		case ok:
 			read.Coverage = append(read.Coverage, c)
 		}
 	}
-	read.Extras = map[string]any{}
-	for _, e := range p.spec.Output.Extras {
-		if v, _, _ := e.val.fill(get); v != nil {
-			read.Extras[e.name] = v
+	extras := map[string]any{}
+	for i := range o.Extras {
+		if v, _, _ := o.Extras[i].Val.fill(get); v != nil {
+			extras[o.Extras[i].Name] = v
 		}
 	}
 	for name, v := range notes {
-		read.Extras[name] = v
+		extras[name] = v
 	}
-	for name, hex := range r.raw {
-		read.Extras[name+".raw"] = hex
+	for name, hex := range r.Raw {
+		extras[name+".raw"] = hex
+	}
+	if len(extras) > 0 {
+		read.Extras = extras
 	}
 	return nil
 }
 
 // fillResource fills a template into a resource; false when nothing is left.
-func fillResource(t *node, get lookupFunc, into any) (bool, error) {
+func fillResource(t *template, get lookupFunc, into any) (bool, error) {
 	v, _, hits := t.fill(get)
 	if v == nil || hits == 0 {
 		return false, nil

@@ -1,4 +1,4 @@
-package card
+package decode
 
 import (
 	"fmt"
@@ -22,28 +22,28 @@ type date struct {
 	Never    []string `yaml:"never"`    // "does not expire": absent
 }
 
-func (x *date) decodeNode(d *decoder, n *yaml.Node) {
+func (x *date) DecodeNode(d *Decoder, n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode {
-		x.Layout = d.text(n)
+		x.Layout = d.Text(n)
 	} else {
 		type plain date
-		d.decode(n, (*plain)(x))
+		d.Decode(n, (*plain)(x))
 	}
 	y := strings.Count(x.Layout, "y")
 	if y != 3 && y != 4 || y == 3 != (x.Calendar == "roc") || len(x.Layout) > 32 {
-		d.fail(n, "layout needs yyyy (roc: yyy), mm and dd, such as yyyymmdd or dd.mm.yyyy")
+		d.Fail(n, "layout needs yyyy (roc: yyy), mm and dd, such as yyyymmdd or dd.mm.yyyy")
 	}
 	if !slices.Contains([]string{"", "gregorian", "roc", "buddhist"}, x.Calendar) {
-		d.fail(n, "calendar is gregorian, roc or buddhist")
+		d.Fail(n, "calendar is gregorian, roc or buddhist")
 	}
 }
 
-func (*date) kinds() (in, out valueKind) { return textKind, textKind }
+func (*date) kinds() (in, out Kind) { return KindText, KindText }
 
-func (x *date) apply(_ *reading, v value) (value, error) {
+func (x *date) apply(_ *evaluation, v Value) (Value, error) {
 	s := strings.TrimSpace(string(v.b))
 	if s == "" || slices.Contains(x.Never, s) {
-		return value{}, errAbsent
+		return Value{}, errAbsent
 	}
 	out, err := x.parse(s)
 	return textValue([]byte(out)), err

@@ -1,4 +1,4 @@
-package card
+package decode
 
 import (
 	"bytes"
@@ -23,9 +23,9 @@ func pipeline(tb testing.TB, do string) []stage {
 		tb.Fatal(err)
 	}
 	var stages []stage
-	d := &decoder{file: "test"}
-	d.decode(n.Content[0], &stages)
-	if err := d.err(); err != nil {
+	d := NewDecoder("test")
+	d.Decode(n.Content[0], &stages)
+	if err := d.Err(); err != nil {
 		tb.Fatal(err)
 	}
 	return stages
@@ -33,12 +33,12 @@ func pipeline(tb testing.TB, do string) []stage {
 
 // through runs a pipeline as a field named f.
 func through(stages []stage, in []byte) (string, []drivers.Warning) {
-	p := &Profile{spec: spec{Fields: ordered[field]{{name: "f", val: field{From: sources{{name: "c", cut: whole}}, Do: stages}}}}}
-	r, err := p.evaluate(context.Background(), map[string][]byte{"c": in})
+	f := &Fields{Ordered[Field]{{Name: "f", Val: Field{From: sources{{Name: "c", cut: whole}}, Do: stages}}}}
+	r, err := f.Evaluate(context.Background(), map[string]Value{"c": BytesValue(in)}, Options{})
 	if err != nil {
 		return err.Error(), nil
 	}
-	return string(r.values["f"].b), r.warnings
+	return string(r.Values["f"].Bytes()), r.Warnings
 }
 
 func gzipped(s string) string {
@@ -226,7 +226,7 @@ func FuzzDate(f *testing.F) {
 	patterns := []date{{Layout: "yyyymmdd"}, {Layout: "yyymmdd", Calendar: "roc"}, {Layout: "dd.mm.yyyy"}, {Layout: "yyyymmdd", Calendar: "buddhist", Never: []string{"99999999"}}}
 	f.Fuzz(func(t *testing.T, s string) {
 		for i := range patterns {
-			v, err := patterns[i].apply(&reading{}, textValue([]byte(s)))
+			v, err := patterns[i].apply(&evaluation{}, TextValue(s))
 			if err != nil {
 				continue
 			}
@@ -245,8 +245,8 @@ func FuzzTLV(f *testing.F) {
 	f.Add([]byte{0x5F, 0x20, 0x82, 0xFF, 0xFF}, uint32(0x5F20))
 	f.Add([]byte{0x01, 0xFF, 0xFF, 0x00}, uint32(1))
 	f.Fuzz(func(t *testing.T, b []byte, tag uint32) {
-		for _, form := range []tlvForm{tlvBER, tlvSimple, tlvBelgian, tlvLE16, tlvBE16} {
-			v, err := form.find(b, tag)
+		for _, form := range []TLVForm{TLVBER, TLVSimple, TLVBelgian, TLVLE16, TLVBE16} {
+			v, err := form.Find(b, tag)
 			if err == nil && len(v) > len(b) || err != nil && v != nil {
 				t.Fatalf("%s: %d bytes of %d, %v", form, len(v), len(b), err)
 			}
@@ -261,13 +261,13 @@ func FuzzCharset(f *testing.F) {
 	f.Add([]byte{0xFF, 0xFE, 0x00, 0xD8})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, charset := range []string{"ascii", "utf-8", "utf-16le", "utf-16be", "iso-8859-1", "iso-8859-15", "windows-1252", "gb18030", "big5", "tis-620", "shift-jis"} {
-			r := &reading{raw: map[string]string{}}
-			v, err := (&decodeText{charset}).apply(r, bytesValue(b))
+			r := &evaluation{Reading: &Reading{Raw: map[string]string{}}}
+			v, err := (&decodeText{charset}).apply(r, BytesValue(b))
 			if err != nil {
 				continue
 			}
-			if !utf8.Valid(v.b) || bytes.ContainsRune(v.b, utf8.RuneError) != (len(r.warnings) == 1) {
-				t.Fatalf("%s: %q, %v", charset, v.b, r.warnings)
+			if !utf8.Valid(v.b) || bytes.ContainsRune(v.b, utf8.RuneError) != (len(r.Warnings) == 1) {
+				t.Fatalf("%s: %q, %v", charset, v.b, r.Warnings)
 			}
 		}
 	})

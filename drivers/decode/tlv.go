@@ -1,4 +1,4 @@
-package card
+package decode
 
 import (
 	"encoding/binary"
@@ -8,30 +8,30 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// tlvForm is how tag and length are written.
-type tlvForm string
+// TLVForm is how tag and length are written.
+type TLVForm string
 
 const (
-	tlvBER     tlvForm = "ber"     // ISO/IEC 8825-1, definite length, tags up to 4 bytes
-	tlvSimple  tlvForm = "simple"  // ISO/IEC 7816-4 SIMPLE-TLV: 1 byte tag, 1 byte length or FF + be16
-	tlvBelgian tlvForm = "belgian" // 1 byte tag; length bytes add up while they are FF
-	tlvLE16    tlvForm = "le16"    // le16 tag, le16 length
-	tlvBE16    tlvForm = "be16"    // be16 tag, be16 length
+	TLVBER     TLVForm = "ber"     // ISO/IEC 8825-1, definite length, tags up to 4 bytes
+	TLVSimple  TLVForm = "simple"  // ISO/IEC 7816-4 SIMPLE-TLV: 1 byte tag, 1 byte length or FF + be16
+	TLVBelgian TLVForm = "belgian" // 1 byte tag; length bytes add up while they are FF
+	TLVLE16    TLVForm = "le16"    // le16 tag, le16 length
+	TLVBE16    TLVForm = "be16"    // be16 tag, be16 length
 )
 
-// head reads one header: tag, header length, value length; false when the
+// Head reads one header: tag, header length, value length; false when the
 // header is incomplete or nonsense. The value may still be cut short.
-func (f tlvForm) head(b []byte) (tag uint32, hl, vl int, ok bool) {
+func (f TLVForm) Head(b []byte) (tag uint32, hl, vl int, ok bool) {
 	switch f {
-	case tlvLE16, tlvBE16:
+	case TLVLE16, TLVBE16:
 		if len(b) < 4 {
 			return 0, 0, 0, false
 		}
-		if f == tlvLE16 {
+		if f == TLVLE16 {
 			return uint32(binary.LittleEndian.Uint16(b)), 4, int(binary.LittleEndian.Uint16(b[2:])), true
 		}
 		return uint32(binary.BigEndian.Uint16(b)), 4, int(binary.BigEndian.Uint16(b[2:])), true
-	case tlvBelgian:
+	case TLVBelgian:
 		for hl = 1; hl < len(b); hl++ {
 			vl += int(b[hl])
 			if b[hl] != 0xFF {
@@ -39,7 +39,7 @@ func (f tlvForm) head(b []byte) (tag uint32, hl, vl int, ok bool) {
 			}
 		}
 		return 0, 0, 0, false
-	case tlvSimple:
+	case TLVSimple:
 		switch {
 		case len(b) >= 2 && b[1] != 0xFF:
 			return uint32(b[0]), 2, int(b[1]), true
@@ -80,16 +80,16 @@ func berHead(b []byte) (tag uint32, hl, vl int, ok bool) {
 	return tag, hl, vl, true
 }
 
-// find returns the value of the first object with the tag. Padding (00 or FF)
+// Find returns the value of the first object with the tag. Padding (00 or FF)
 // between BER objects is skipped. It returns errAbsent when there is no such
 // object before the end or nonsense, errUnreadable when it is cut short.
-func (f tlvForm) find(b []byte, tag uint32) ([]byte, error) {
+func (f TLVForm) Find(b []byte, tag uint32) ([]byte, error) {
 	for len(b) > 0 {
-		if f == tlvBER && (b[0] == 0x00 || b[0] == 0xFF) {
+		if f == TLVBER && (b[0] == 0x00 || b[0] == 0xFF) {
 			b = b[1:]
 			continue
 		}
-		t, hl, vl, ok := f.head(b)
+		t, hl, vl, ok := f.Head(b)
 		switch short := vl > len(b)-hl; {
 		case ok && t == tag && short:
 			return nil, errUnreadable
@@ -110,18 +110,18 @@ type tlvStage struct {
 	tags []uint32
 }
 
-func (t *tlvStage) decodeNode(d *decoder, n *yaml.Node) {
+func (t *tlvStage) DecodeNode(d *Decoder, n *yaml.Node) {
 	type plain tlvStage
-	d.decode(n, (*plain)(t))
-	switch tlvForm(t.Form) {
-	case tlvBER, tlvSimple, tlvBelgian, tlvLE16, tlvBE16:
+	d.Decode(n, (*plain)(t))
+	switch TLVForm(t.Form) {
+	case TLVBER, TLVSimple, TLVBelgian, TLVLE16, TLVBE16:
 	default:
-		d.unknown(&yaml.Node{Value: t.Form, Line: n.Line, Column: n.Column}, "tlv form", []string{"ber", "simple", "belgian", "le16", "be16"})
+		d.Unknown(at(n, t.Form), "tlv form", []string{"ber", "simple", "belgian", "le16", "be16"})
 	}
 	for p := range strings.SplitSeq(t.Path, "/") {
 		b, err := hex.DecodeString(p)
 		if err != nil || len(b) == 0 || len(b) > 4 {
-			d.fail(n, "path is tags in hex, such as 65/83")
+			d.Fail(n, "path is tags in hex, such as 65/83")
 			return
 		}
 		var tag uint32
@@ -132,15 +132,15 @@ func (t *tlvStage) decodeNode(d *decoder, n *yaml.Node) {
 	}
 }
 
-func (*tlvStage) kinds() (in, out valueKind) { return bytesKind, bytesKind }
+func (*tlvStage) kinds() (in, out Kind) { return KindBytes, KindBytes }
 
-func (t *tlvStage) apply(_ *reading, v value) (value, error) {
+func (t *tlvStage) apply(_ *evaluation, v Value) (Value, error) {
 	b := v.b
 	for _, tag := range t.tags {
 		var err error
-		if b, err = tlvForm(t.Form).find(b, tag); err != nil {
-			return value{}, err
+		if b, err = TLVForm(t.Form).Find(b, tag); err != nil {
+			return Value{}, err
 		}
 	}
-	return bytesValue(b), nil
+	return BytesValue(b), nil
 }

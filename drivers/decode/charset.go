@@ -1,4 +1,4 @@
-package card
+package decode
 
 import (
 	"bytes"
@@ -22,20 +22,20 @@ import (
 // printable ASCII makes the field unreadable.
 type decodeText struct{ charset string }
 
-func (t *decodeText) decodeNode(d *decoder, n *yaml.Node) {
-	t.charset = d.choice(n, "ascii", "utf-8", "utf-16le", "utf-16be", "iso-8859-1", "iso-8859-15",
+func (t *decodeText) DecodeNode(d *Decoder, n *yaml.Node) {
+	t.charset = d.Choice(n, "ascii", "utf-8", "utf-16le", "utf-16be", "iso-8859-1", "iso-8859-15",
 		"windows-1252", "gb18030", "big5", "tis-620", "shift-jis")
 }
 
-func (*decodeText) kinds() (in, out valueKind) { return bytesKind, textKind }
+func (*decodeText) kinds() (in, out Kind) { return KindBytes, KindText }
 
-func (t *decodeText) apply(r *reading, v value) (value, error) {
+func (t *decodeText) apply(e *evaluation, v Value) (Value, error) {
 	raw := v.b
 	var s string
 	switch t.charset {
 	case "ascii":
 		if bytes.ContainsFunc(raw, func(c rune) bool { return c < 0x20 || c > 0x7E }) {
-			return value{}, errUnreadable
+			return Value{}, errUnreadable
 		}
 		s = string(raw)
 	case "utf-8":
@@ -45,7 +45,7 @@ func (t *decodeText) apply(r *reading, v value) (value, error) {
 	default:
 		b, err := charsetByName(t.charset).NewDecoder().Bytes(raw)
 		if err != nil {
-			return value{}, errUnreadable
+			return Value{}, errUnreadable
 		}
 		s = string(b)
 	}
@@ -56,7 +56,7 @@ func (t *decodeText) apply(r *reading, v value) (value, error) {
 		return c
 	}, s)
 	if strings.ContainsRune(s, utf8.RuneError) {
-		r.lossy(raw)
+		e.lossy(raw)
 	}
 	return textValue([]byte(s)), nil
 }

@@ -1,8 +1,9 @@
-package card
+package decode
 
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"regexp"
 	"slices"
@@ -25,26 +26,16 @@ type stage struct {
 // transform is what a stage does. It returns errAbsent for "nothing there" and
 // errUnreadable for "cannot be decoded".
 type transform interface {
-	kinds() (in, out valueKind)
-	apply(r *reading, v value) (value, error)
+	kinds() (in, out Kind)
+	apply(e *evaluation, v Value) (Value, error)
 }
 
-// valueKind is the kind of value a stage takes or gives.
-type valueKind string
-
-const (
-	bytesKind    valueKind = "bytes"
-	textKind     valueKind = "text"
-	documentKind valueKind = "a document"
-	stringKind   valueKind = "bytes or text" // a stage that takes either and gives the same
-)
-
-func (s *stage) decodeNode(d *decoder, n *yaml.Node) {
+func (s *stage) DecodeNode(d *Decoder, n *yaml.Node) {
 	key, arg := n, (*yaml.Node)(nil)
 	if n.Kind == yaml.MappingNode && len(n.Content) == 2 {
 		key, arg = n.Content[0], n.Content[1]
 	} else if n.Kind != yaml.ScalarNode {
-		d.fail(n, "a stage is one word or one key, such as gunzip or text: ascii")
+		d.Fail(n, "a stage is one word or one key, such as gunzip or text: ascii")
 		return
 	}
 	s.name, s.node = key.Value, key
@@ -55,17 +46,17 @@ func (s *stage) decodeNode(d *decoder, n *yaml.Node) {
 	}
 	op, ok := stages[key.Value]
 	if !ok {
-		d.unknown(key, "stage", keysOf(stages))
+		d.Unknown(key, "stage", KeysOf(stages))
 		return
 	}
-	_, takesArg := op.(nodeDecoder)
+	_, takesArg := op.(NodeDecoder)
 	switch {
 	case takesArg && arg == nil:
-		d.fail(key, "%s needs an argument: %s: …", key.Value, key.Value)
+		d.Fail(key, "%s needs an argument: %s: …", key.Value, key.Value)
 	case !takesArg && arg != nil:
-		d.fail(arg, "%s takes no argument", key.Value)
+		d.Fail(arg, "%s takes no argument", key.Value)
 	case takesArg:
-		d.decode(arg, op)
+		d.Decode(arg, op)
 	}
 	s.op = op
 }
@@ -74,22 +65,22 @@ func (s *stage) decodeNode(d *decoder, n *yaml.Node) {
 // only). Text also loses Unicode white space with `space`.
 type trim struct{ what []string }
 
-func (t *trim) decodeNode(d *decoder, n *yaml.Node) {
+func (t *trim) DecodeNode(d *Decoder, n *yaml.Node) {
 	nodes := []*yaml.Node{n}
 	if n.Kind == yaml.SequenceNode {
 		nodes = n.Content
 	}
 	for _, c := range nodes {
-		t.what = append(t.what, d.choice(c, "nul", "space", "ff", "zero"))
+		t.what = append(t.what, d.Choice(c, "nul", "space", "ff", "zero"))
 	}
 }
 
-func (*trim) kinds() (in, out valueKind) { return stringKind, stringKind }
+func (*trim) kinds() (in, out Kind) { return kindEither, kindEither }
 
-func (t *trim) apply(_ *reading, v value) (value, error) {
+func (t *trim) apply(_ *evaluation, v Value) (Value, error) {
 	has := func(w string) bool { return slices.Contains(t.what, w) }
 	padding := func(c byte) bool {
-		return c == 0 && has("nul") || c == ' ' && has("space") || c == 0xFF && has("ff") && v.kind == bytesKind
+		return c == 0 && has("nul") || c == ' ' && has("space") || c == 0xFF && has("ff") && v.kind == KindBytes
 	}
 	b := v.b
 	for len(b) > 0 && (padding(b[0]) || b[0] == '0' && has("zero")) {
@@ -98,31 +89,31 @@ func (t *trim) apply(_ *reading, v value) (value, error) {
 	for len(b) > 0 && padding(b[len(b)-1]) {
 		b = b[:len(b)-1]
 	}
-	if v.kind == textKind && has("space") {
+	if v.kind == KindText && has("space") {
 		b = bytes.TrimSpace(b)
 	}
-	return value{b: b, kind: v.kind}, nil
+	return Value{b: b, kind: v.kind}, nil
 }
 
 // toHex writes bytes as upper-case hex.
 type toHex struct{}
 
-func (*toHex) kinds() (in, out valueKind) { return bytesKind, textKind }
-func (*toHex) apply(_ *reading, v value) (value, error) {
+func (*toHex) kinds() (in, out Kind) { return KindBytes, KindText }
+func (*toHex) apply(_ *evaluation, v Value) (Value, error) {
 	return textValue([]byte(strings.ToUpper(hex.EncodeToString(v.b)))), nil
 }
 
 // bcd reads packed decimal digits, high nibble first, filled with F at the end.
 type bcd struct{}
 
-func (*bcd) kinds() (in, out valueKind) { return bytesKind, textKind }
-func (*bcd) apply(_ *reading, v value) (value, error) {
+func (*bcd) kinds() (in, out Kind) { return KindBytes, KindText }
+func (*bcd) apply(_ *evaluation, v Value) (Value, error) {
 	s := strings.TrimRight(hex.EncodeToString(v.b), "f")
 	if s == "" {
-		return value{}, errAbsent
+		return Value{}, errAbsent
 	}
 	if strings.Trim(s, "0123456789") != "" {
-		return value{}, errUnreadable
+		return Value{}, errUnreadable
 	}
 	return textValue([]byte(s)), nil
 }
@@ -130,11 +121,11 @@ func (*bcd) apply(_ *reading, v value) (value, error) {
 // toUint reads up to eight bytes as an unsigned number, be or le.
 type toUint struct{ little bool }
 
-func (t *toUint) decodeNode(d *decoder, n *yaml.Node) { t.little = d.choice(n, "be", "le") == "le" }
-func (*toUint) kinds() (in, out valueKind)            { return bytesKind, textKind }
-func (t *toUint) apply(_ *reading, v value) (value, error) {
+func (t *toUint) DecodeNode(d *Decoder, n *yaml.Node) { t.little = d.Choice(n, "be", "le") == "le" }
+func (*toUint) kinds() (in, out Kind)                 { return KindBytes, KindText }
+func (t *toUint) apply(_ *evaluation, v Value) (Value, error) {
 	if len(v.b) > 8 {
-		return value{}, errUnreadable
+		return Value{}, errUnreadable
 	}
 	var u uint64
 	for i := range v.b {
@@ -147,32 +138,34 @@ func (t *toUint) apply(_ *reading, v value) (value, error) {
 	return textValue(strconv.AppendUint(nil, u, 10)), nil
 }
 
-func (s *slice) decodeNode(d *decoder, n *yaml.Node) {
-	if !s.parse(n.Value) {
-		d.fail(n, "want from:to, such as \"0:5\"")
-	}
-}
-func (*slice) kinds() (in, out valueKind) { return stringKind, stringKind }
-func (s *slice) apply(_ *reading, v value) (value, error) {
-	return value{b: s.of(v.b), kind: v.kind}, nil
-}
-
 // pointer cuts the part that the n-th pointer pair at the start of the bytes
 // points to: big-endian 16-bit offsets, first and last byte inclusive. A pair
 // that points outside is unreadable, FFFF or an empty one is absent.
 type pointer struct{ n int }
 
-func (p *pointer) decodeNode(d *decoder, n *yaml.Node) { p.n = d.integer(n) }
-func (*pointer) kinds() (in, out valueKind)            { return bytesKind, bytesKind }
-func (p *pointer) apply(_ *reading, v value) (value, error) {
-	first, last, ok := pointerPair(v.b, min(p.n, 16))
+func (p *pointer) DecodeNode(d *Decoder, n *yaml.Node) { p.n = d.Integer(n) }
+func (*pointer) kinds() (in, out Kind)                 { return KindBytes, KindBytes }
+func (p *pointer) apply(_ *evaluation, v Value) (Value, error) {
+	first, last, ok := PointerPair(v.b, min(p.n, 16))
 	if !ok {
-		return value{}, errAbsent
+		return Value{}, errAbsent
 	}
 	if last >= len(v.b) {
-		return value{}, errUnreadable
+		return Value{}, errUnreadable
 	}
-	return bytesValue(v.b[first : last+1]), nil
+	return BytesValue(v.b[first : last+1]), nil
+}
+
+// PointerPair returns the i-th pair of big-endian 16-bit offsets at the start of b,
+// first and last byte inclusive. FFFF, equal or reversed pointers mean that the part
+// is absent.
+func PointerPair(b []byte, i int) (first, last int, ok bool) {
+	if len(b) < 4*i+4 {
+		return 0, 0, false
+	}
+	first = int(binary.BigEndian.Uint16(b[4*i:]))
+	last = int(binary.BigEndian.Uint16(b[4*i+2:]))
+	return first, last, first < last && last != 0xFFFF
 }
 
 // lookup maps codes to codes: `map: {to: {"1": male}, other: keep}`.
@@ -181,15 +174,15 @@ type lookup struct {
 	Other string            `yaml:"other"` // warn (default), keep or absent
 }
 
-func (l *lookup) decodeNode(d *decoder, n *yaml.Node) {
+func (l *lookup) DecodeNode(d *Decoder, n *yaml.Node) {
 	type plain lookup
-	d.decode(n, (*plain)(l))
+	d.Decode(n, (*plain)(l))
 	if !slices.Contains([]string{"", "warn", "keep", "absent"}, l.Other) {
-		d.fail(n, "other is warn, keep or absent")
+		d.Fail(n, "other is warn, keep or absent")
 	}
 }
-func (*lookup) kinds() (in, out valueKind) { return textKind, textKind }
-func (l *lookup) apply(r *reading, v value) (value, error) {
+func (*lookup) kinds() (in, out Kind) { return KindText, KindText }
+func (l *lookup) apply(e *evaluation, v Value) (Value, error) {
 	if s, ok := l.To[string(v.b)]; ok {
 		return textValue([]byte(s)), nil
 	}
@@ -197,10 +190,10 @@ func (l *lookup) apply(r *reading, v value) (value, error) {
 	case "keep":
 		return v, nil
 	case "absent":
-		return value{}, errAbsent
+		return Value{}, errAbsent
 	}
-	r.warn("unknown_code")
-	return value{}, errAbsent
+	e.warn("unknown_code")
+	return Value{}, errAbsent
 }
 
 // split takes one part of separated text, trimmed: `split: {by: "#", part: 3}`.
@@ -209,18 +202,18 @@ type split struct {
 	Part int    `yaml:"part"` // from 0
 }
 
-func (s *split) decodeNode(d *decoder, n *yaml.Node) {
+func (s *split) DecodeNode(d *Decoder, n *yaml.Node) {
 	type plain split
-	d.decode(n, (*plain)(s))
+	d.Decode(n, (*plain)(s))
 	if s.By == "" {
-		d.fail(n, "by is the separator")
+		d.Fail(n, "by is the separator")
 	}
 }
-func (*split) kinds() (in, out valueKind) { return textKind, textKind }
-func (s *split) apply(_ *reading, v value) (value, error) {
+func (*split) kinds() (in, out Kind) { return KindText, KindText }
+func (s *split) apply(_ *evaluation, v Value) (Value, error) {
 	parts := strings.Split(string(v.b), s.By)
 	if s.Part >= len(parts) {
-		return value{}, errAbsent
+		return Value{}, errAbsent
 	}
 	return textValue([]byte(strings.TrimSpace(parts[s.Part]))), nil
 }
@@ -228,18 +221,18 @@ func (s *split) apply(_ *reading, v value) (value, error) {
 // match takes the first group of an RE2 pattern; no match is absent.
 type match struct{ re *regexp.Regexp }
 
-func (m *match) decodeNode(d *decoder, n *yaml.Node) {
-	re, err := regexp.Compile(d.text(n))
+func (m *match) DecodeNode(d *Decoder, n *yaml.Node) {
+	re, err := regexp.Compile(d.Text(n))
 	if err != nil || re.NumSubexp() != 1 || len(n.Value) > 256 {
-		d.fail(n, "want an RE2 pattern of at most 256 bytes with one group")
+		d.Fail(n, "want an RE2 pattern of at most 256 bytes with one group")
 	}
 	m.re = re
 }
-func (*match) kinds() (in, out valueKind) { return textKind, textKind }
-func (m *match) apply(_ *reading, v value) (value, error) {
+func (*match) kinds() (in, out Kind) { return KindText, KindText }
+func (m *match) apply(_ *evaluation, v Value) (Value, error) {
 	g := m.re.FindSubmatch(v.b)
 	if g == nil {
-		return value{}, errAbsent
+		return Value{}, errAbsent
 	}
 	return textValue(g[1]), nil
 }
@@ -248,18 +241,18 @@ func (m *match) apply(_ *reading, v value) (value, error) {
 // value stays.
 type check struct{ valid func(string) bool }
 
-func (c *check) decodeNode(d *decoder, n *yaml.Node) {
+func (c *check) DecodeNode(d *Decoder, n *yaml.Node) {
 	checks := map[string]func(string) bool{
 		"cn-id": func(s string) bool { _, ok := checkdigit.ParseCNResident(s); return ok },
 		"tw-id": checkdigit.TWNational, "thai-cid": checkdigit.ThaiCitizen,
 		"de-kvnr": checkdigit.GermanKVNR, "de-ik": checkdigit.GermanIK, "luhn": checkdigit.Luhn,
 	}
-	c.valid = checks[d.choice(n, keysOf(checks)...)]
+	c.valid = checks[d.Choice(n, KeysOf(checks)...)]
 }
-func (*check) kinds() (in, out valueKind) { return textKind, textKind }
-func (c *check) apply(r *reading, v value) (value, error) {
+func (*check) kinds() (in, out Kind) { return KindText, KindText }
+func (c *check) apply(e *evaluation, v Value) (Value, error) {
 	if !c.valid(string(v.b)) {
-		r.warn("check_digit")
+		e.warn("check_digit")
 	}
 	return v, nil
 }
@@ -268,12 +261,12 @@ func (c *check) apply(r *reading, v value) (value, error) {
 // follows the end of a JPEG is cut.
 type image struct{ form string }
 
-func (i *image) decodeNode(d *decoder, n *yaml.Node) { i.form = d.choice(n, "jpeg") }
-func (*image) kinds() (in, out valueKind)            { return bytesKind, textKind }
-func (i *image) apply(_ *reading, v value) (value, error) {
+func (i *image) DecodeNode(d *Decoder, n *yaml.Node) { i.form = d.Choice(n, "jpeg") }
+func (*image) kinds() (in, out Kind)                 { return KindBytes, KindText }
+func (i *image) apply(_ *evaluation, v Value) (Value, error) {
 	end := bytes.LastIndex(v.b, []byte{0xFF, 0xD9})
 	if !bytes.HasPrefix(v.b, []byte{0xFF, 0xD8, 0xFF}) || end < 0 {
-		return value{}, errUnreadable
+		return Value{}, errUnreadable
 	}
 	return textValue(base64.StdEncoding.AppendEncode(nil, v.b[:end+2])), nil
 }

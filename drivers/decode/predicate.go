@@ -1,0 +1,130 @@
+package decode
+
+import (
+	"encoding/hex"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Predicate is a condition on one source, with exactly one test:
+//
+//	{from: header, equals: "4103"}                  bytes as hex, text as text
+//	{from: "page[0:4]", matches: "^[0-9]+$"}        RE2; bytes are read as ISO 8859-1
+//	{from: kind, one-of: [A, B]}
+//	{from: extension, present: true}
+//
+// An absent source passes only `present: false`; a cut that the source does not
+// fill is absent.
+type Predicate struct {
+	From    Source   `yaml:"from,required"`
+	Equals  scalar   `yaml:"equals"`
+	Matches *pattern `yaml:"matches"`
+	OneOf   []scalar `yaml:"one-of"`
+	Present *bool    `yaml:"present"`
+
+	wanted [][]byte // of equals and one-of, once the kind is known
+	node   *yaml.Node
+}
+
+// scalar is text or hex as written, whatever YAML takes it for: `equals: 4103`.
+type scalar struct{ text string }
+
+func (s *scalar) DecodeNode(d *Decoder, n *yaml.Node) {
+	if s.text = n.Value; n.Kind != yaml.ScalarNode || n.Value == "" {
+		d.Fail(n, "want text or hex, found %s", kindName(n))
+	}
+}
+
+// pattern is an RE2 expression.
+type pattern struct{ *regexp.Regexp }
+
+// maxPattern is the longest expression, in bytes.
+const maxPattern = 1024
+
+func (p *pattern) DecodeNode(d *Decoder, n *yaml.Node) {
+	re, err := regexp.Compile(d.Text(n))
+	if err != nil || len(n.Value) > maxPattern {
+		d.Fail(n, "want an RE2 pattern of at most %d bytes", maxPattern)
+		re = regexp.MustCompile("$")
+	}
+	p.Regexp = re
+}
+
+// DecodeNode reads a predicate.
+func (p *Predicate) DecodeNode(d *Decoder, n *yaml.Node) {
+	type plain Predicate
+	p.node = n
+	d.Decode(n, (*plain)(p))
+	tests := 0
+	for _, given := range []bool{p.Equals.text != "", p.Matches != nil, p.OneOf != nil, p.Present != nil} {
+		if given {
+			tests++
+		}
+	}
+	if tests != 1 {
+		d.Fail(n, "want one of equals, matches, one-of, present")
+	}
+}
+
+// Compile checks the predicate against the kinds of value it can name.
+func (p *Predicate) Compile(d *Decoder, kinds map[string]Kind) {
+	if p.node == nil { // the file had no usable node here and said so
+		return
+	}
+	kind, ok := kinds[p.From.Name]
+	switch {
+	case !ok:
+		d.Unknown(at(p.node, p.From.Name), "source", KeysOf(kinds))
+		return
+	case kind == KindDocument && p.Present == nil:
+		d.Fail(p.node, "%q is a document; take a path of it", p.From.Name)
+		return
+	}
+	p.wanted = nil
+	for _, s := range append(slices.Clone(p.OneOf), p.Equals) {
+		if s.text == "" {
+			continue
+		}
+		b := []byte(s.text)
+		if kind == KindBytes {
+			var err error
+			if b, err = hex.DecodeString(strings.ReplaceAll(s.text, " ", "")); err != nil {
+				d.Fail(p.node, "%q is bytes: compare with hex such as 41AC", p.From.Name)
+			}
+		}
+		p.wanted = append(p.wanted, b)
+	}
+}
+
+// Holds says whether the predicate is true of the values. It must have been
+// compiled.
+func (p *Predicate) Holds(values map[string]Value) bool {
+	v := values[p.From.Name]
+	b := p.From.cut.of(v.b)
+	if p.From.cut.to > len(v.b) {
+		b = nil
+	}
+	switch {
+	case p.Present != nil:
+		return *p.Present == (len(b) > 0)
+	case len(b) == 0:
+		return false
+	case p.Matches != nil && v.kind == KindBytes:
+		return p.Matches.MatchString(latin1(b))
+	case p.Matches != nil:
+		return p.Matches.Match(b)
+	}
+	return slices.ContainsFunc(p.wanted, func(w []byte) bool { return string(w) == string(b) })
+}
+
+// latin1 reads bytes as ISO 8859-1.
+func latin1(b []byte) string {
+	r := make([]rune, len(b))
+	for i, c := range b {
+		r[i] = rune(c)
+	}
+	return string(r)
+}
