@@ -33,12 +33,12 @@ func (d *document) residencePermit() {
 	d.read.Medium, d.read.Profile = "cn-hmt-residence-permit", "cn-hmt-residence-permit@1"
 	d.common()
 	// Table 0203 has no code for a travel permit; a passport number is the nearest.
-	if permit := d.text(220, 18, "travelPermit"); permit != "" {
+	if permit := d.text(220, 18, "travel-permit"); permit != "" {
 		d.identifier(r4.Identifier{
 			Type: identifierType("PPN", "来往内地（大陆）通行证"), System: SystemTravelPermit, Value: permit,
 		})
 	}
-	d.extra("issues", 238, 4)
+	d.extra("card-issue-count", 238, 4)
 }
 
 // common decodes what citizens' cards and residence permits share.
@@ -51,8 +51,9 @@ func (d *document) common() {
 	id := r4.Identifier{
 		Use: "official", Type: identifierType("NNCHN", "公民身份号码"), System: SystemResidentID, Value: number,
 	}
-	if issuer := d.text(158, 30, "issuer"); issuer != "" {
+	if issuer := d.text(158, 30, extraIssuer); issuer != "" {
 		id.Assigner = &r4.Reference{Display: issuer}
+		d.read.Extras[extraIssuer] = issuer
 	}
 	d.identifier(id)
 	d.validity(188, 204)
@@ -73,8 +74,8 @@ func (d *document) permanent2017() {
 	}
 	d.extra("nationality", 152, 6)
 	d.validity(188, 204)
-	d.extra("version", 236, 4)
-	d.extra("authority", 240, 8)
+	d.extra("card-generation", 236, 4)
+	d.extra("card-issuer-code", 240, 8)
 }
 
 // permanent2023 decodes a foreigner's permanent residence card of 2023, whose
@@ -89,14 +90,14 @@ func (d *document) permanent2023() {
 	number := strings.ToUpper(d.text(122, 36, "identifier"))
 	country := strings.ToUpper(d.text(242, 6, "nationality"))
 	d.identifier(permanentNumber("official", number))
-	if old := oldPermanentNumber(number, country, d.text(250, 6, "oldNumber")); old != "" {
+	if old := oldPermanentNumber(number, country, d.text(250, 6, "old-number")); old != "" {
 		d.identifier(permanentNumber("old", old))
 	}
 	if country != "" {
 		d.read.Extras["nationality"] = country
 	}
 	d.validity(188, 204)
-	d.extra("renewals", 32, 4)
+	d.extra("card-renewal-count", 32, 4)
 	d.checkResident(number)
 }
 

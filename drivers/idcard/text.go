@@ -70,7 +70,7 @@ func unsupported(kind uint16) drivers.Read {
 		Warnings: []drivers.Warning{{Code: "document_type_unsupported", Field: "document"}},
 	}
 	if kind >= 'A' && kind <= 'Z' {
-		r.Extras = map[string]any{"documentType": string(rune(kind))}
+		r.Extras = map[string]any{"document-type": string(rune(kind))}
 	}
 	return r
 }
@@ -139,18 +139,27 @@ func (d *document) date(off int, field string) string {
 	return t.Format(time.DateOnly)
 }
 
+// The extras of a document carry the names that card profiles use, so that a desk
+// need not know what kind of card a date came from.
+const (
+	extraIssued   = "card-issued"   // YYYY-MM-DD
+	extraExpires  = "card-expires"  // YYYY-MM-DD; absent on a card without end
+	extraLifelong = "card-lifelong" // "true" on a card without end
+	extraIssuer   = "card-issuer"   // authority, as printed
+)
+
 // validity puts the document's period into the extras. A citizen over 45 gets a
 // card without end, which says 长期 in place of a date.
 func (d *document) validity(from, to int) {
-	if s := d.date(from, "validFrom"); s != "" {
-		d.read.Extras["validFrom"] = s
+	if s := d.date(from, extraIssued); s != "" {
+		d.read.Extras[extraIssued] = s
 	}
-	if d.text(to, 16, "validTo") == "长期" {
-		d.read.Extras["longTerm"] = true
+	if d.text(to, 16, extraExpires) == "长期" {
+		d.read.Extras[extraLifelong] = "true"
 		return
 	}
-	if s := d.date(to, "validTo"); s != "" {
-		d.read.Extras["validTo"] = s
+	if s := d.date(to, extraExpires); s != "" {
+		d.read.Extras[extraExpires] = s
 	}
 }
 

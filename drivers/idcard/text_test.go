@@ -118,7 +118,7 @@ func TestOddTextIsWarnedAbout(t *testing.T) {
 		{"sex is not the number's", put(citizenBlock(), 30, "2"), drivers.Warning{Code: "inconsistent", Field: "gender"}},
 		{"sex outside the table", put(citizenBlock(), 30, "7"), drivers.Warning{Code: "unreadable", Field: "gender"}},
 		{"no such day", put(citizenBlock(), 36, "19000230"), drivers.Warning{Code: "unreadable", Field: "birthDate"}},
-		{"valid-to neither date nor 长期", put(citizenBlock(), 204, "永久"), drivers.Warning{Code: "unreadable", Field: "validTo"}},
+		{"valid-to neither date nor 长期", put(citizenBlock(), 204, "永久"), drivers.Warning{Code: "unreadable", Field: "card-expires"}},
 		{"half a surrogate pair", func() []byte { b := citizenBlock(); b[4], b[5] = 0x00, 0xD8; return b }(), drivers.Warning{Code: "lossy_text", Field: "name"}},
 		{"private-use character", put(citizenBlock(), 0, "\uE000"), drivers.Warning{Code: "lossy_text", Field: "name"}},
 		{"control character", put(citizenBlock(), 52, "\x07"), drivers.Warning{Code: "lossy_text", Field: "address"}},
