@@ -17,3 +17,8 @@ const Built = false
 func (d *Driver) Run(context.Context, func(drivers.Event)) error {
 	return fmt.Errorf("%s: %w", Name, drivers.ErrNotBuilt)
 }
+
+// Survey returns the fault [drivers.FaultNotBuilt].
+func Survey(context.Context) ([]Surveyed, *drivers.Fault) {
+	return nil, &drivers.Fault{Code: drivers.FaultNotBuilt, Detail: drivers.ErrNotBuilt.Error()}
+}
