@@ -1,11 +1,12 @@
-// Package isocard is a smart card in software: an ISO/IEC 7816-4 file system
-// made from a replay file, or a recorded exchange played back. Replays, tests and
-// simulated readers use it in place of plastic.
+// Package isocard is a smart card in software: an ISO/IEC 7816-4 file system, a
+// MIFARE Classic or a memory card made from a replay file, or a recorded exchange
+// played back. Replays, tests and simulated readers use it in place of plastic.
 //
 // A file-system card answers SELECT, READ BINARY, READ RECORD and, under T=0,
 // GET RESPONSE, with the status words of real cards: 61xx to a case 4 command,
-// 6Cxx to a wrong length, 6282 at the end of a file and 6B00 behind it. It can do
-// nothing else; in particular nothing can be written.
+// 6Cxx to a wrong length, 6282 at the end of a file and 6B00 behind it. Storage
+// cards answer the reader's commands of class FF. A card can do nothing else; in
+// particular nothing can be written.
 package isocard
 
 import "bytes"
@@ -18,6 +19,13 @@ type Card struct {
 	exchange []exchange
 	played   map[string]int // occurrences of a command so far
 	files    []*file
+
+	iso         bool // has a file system
+	contactless bool
+	uid, ats    []byte
+	mifare      *mifare
+	memory      *memory
+	keys        map[string][]byte // the site's, for this replay
 
 	aid     []byte   // selected application; nil is the MF
 	dir     []uint16 // path of the current DF
@@ -34,11 +42,22 @@ func (c *Card) ATR() []byte { return bytes.Clone(c.atr) }
 // T0 says whether the card speaks T=0; else it speaks T=1.
 func (c *Card) T0() bool { return c.t0 }
 
+// Contactless says whether the card lies on a contactless reader.
+func (c *Card) Contactless() bool { return c.contactless }
+
+// Key returns the site's key of that name, if the replay brings one along.
+func (c *Card) Key(name string) ([]byte, bool) {
+	k, ok := c.keys[name]
+	return bytes.Clone(k), ok
+}
+
 // Reset does what a power cycle does: nothing is selected, an exchange starts
 // over.
 func (c *Card) Reset() {
 	c.played = map[string]int{}
 	c.aid, c.dir, c.current, c.record, c.pending = nil, nil, nil, 0, nil
+	c.mifare.reset()
+	c.memory.reset()
 }
 
 // APDU answers one raw command with data and status word. Any input is answered.
@@ -52,7 +71,10 @@ func (c *Card) APDU(cmd []byte) []byte {
 	}
 	pending := c.pending
 	c.pending = nil
-	if req.cla != 0x00 {
+	if req.cla == 0xFF {
+		return c.pseudo(req)
+	}
+	if req.cla != 0x00 || !c.iso {
 		return sw(0x6E00)
 	}
 	switch req.ins {
