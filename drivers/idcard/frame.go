@@ -38,6 +38,10 @@ var (
 	ErrNoAnswer = errors.New("reader does not answer; check power, cable and baud rate")
 )
 
+// ErrOutOfStep is a response that belongs to an earlier request; a [Session] finds it
+// by what it says, waits for the line to become quiet and asks again.
+var ErrOutOfStep = errors.New("response belongs to another request; the reader answers too late")
+
 // AppendFrame appends the frame around body (up to [MaxLength]-1 bytes) to dst.
 func AppendFrame(dst, body []byte) []byte {
 	n := len(body) + 1

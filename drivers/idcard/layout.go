@@ -167,17 +167,21 @@ func (d *document) photo(wlt []byte) {
 	}}
 }
 
+const (
+	addressSize  = 70 // bytes of one appended address, UTF-16LE
+	maxAddresses = 4  // that fit the readers' buffer of 280 bytes
+)
+
 // AddNewestAddress puts the last of the appended addresses ([Session.NewestAddress])
 // in front of the printed one, which becomes the old one. An empty answer changes
 // nothing.
 func AddNewestAddress(p *r4.Patient, addresses []byte) {
-	const size = 70
-	n := len(addresses) / size
+	n := len(addresses) / addressSize
 	if p == nil || n == 0 {
 		return
 	}
-	d := &document{block: addresses[(n-1)*size : n*size]}
-	s := d.text(0, size, "address")
+	d := &document{block: addresses[(n-1)*addressSize : n*addressSize]}
+	s := d.text(0, addressSize, "address")
 	if s == "" {
 		return
 	}

@@ -30,8 +30,15 @@ const (
 // the reader did not answer.
 const exchangeTries = 3
 
+// lag is how long a response that missed its time-out may still take; it doubles with
+// every try.
+const lag = 200 * time.Millisecond
+
 // Session has the commands of one reader. It is used by one goroutine at a time.
-type Session struct{ t Transport }
+type Session struct {
+	t       Transport
+	lagging bool // the last request was not answered, its response may yet come
+}
 
 // NewSession returns a session over t.
 func NewSession(t Transport) *Session { return &Session{t: t} }
@@ -133,9 +140,21 @@ func (s *Session) NewestAddress(ctx context.Context) ([]byte, error) {
 // want, else a [StatusError] or what the transport said.
 func (s *Session) do(ctx context.Context, cmd Command, timeout time.Duration, tries int, want ...Status) ([]byte, error) {
 	var err error
-	for range tries {
+	for try := range tries {
+		// A reader that is late would answer this request with the last one's
+		// response. The pause lets that arrive, where the transport drops it as
+		// stale.
+		if s.lagging && !sleep(ctx, lag<<try) {
+			return nil, ctx.Err()
+		}
 		var data []byte
-		if data, err = s.once(ctx, cmd, timeout, want); err == nil || !repeatable(err) || ctx.Err() != nil {
+		data, err = s.once(ctx, cmd, timeout, want)
+		var dialect *StatusError
+		if try == tries-1 && errors.Is(err, ErrOutOfStep) && errors.As(err, &dialect) {
+			err = dialect // the line is quiet and it says so again: it means this request
+		}
+		s.lagging = errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrTorn) || errors.Is(err, ErrOutOfStep)
+		if err == nil || !repeatable(err) || ctx.Err() != nil {
 			return data, err
 		}
 	}
@@ -156,12 +175,21 @@ func (s *Session) once(ctx context.Context, cmd Command, timeout time.Duration, 
 	if len(body) < 3 {
 		return nil, fmt.Errorf("%s: %w (no status)", cmd, ErrLength)
 	}
+	status, data := Status(body[2]), body[3:]
+	refusal := &StatusError{Command: cmd, Status: status}
+	switch {
+	case status.answers(cmd, len(data)):
+	case status == StatusOK:
+		return nil, fmt.Errorf("%s: %w (%d bytes)", cmd, ErrOutOfStep, len(data))
+	default:
+		return nil, fmt.Errorf("%w (%w)", ErrOutOfStep, refusal)
+	}
 	for _, w := range want {
-		if Status(body[2]) == w {
-			return body[3:], nil
+		if status == w {
+			return data, nil
 		}
 	}
-	return nil, &StatusError{Command: cmd, Status: Status(body[2])}
+	return nil, refusal
 }
 
 // repeatable says whether the exchange, not the card, went wrong.
@@ -173,5 +201,5 @@ func repeatable(err error) bool {
 // itself still works then; any other error of a [Transport] means that it is gone.
 func WireError(err error) bool {
 	return errors.Is(err, ErrChecksum) || errors.Is(err, ErrLength) ||
-		errors.Is(err, ErrTorn) || errors.Is(err, ErrNoAnswer)
+		errors.Is(err, ErrTorn) || errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrOutOfStep)
 }

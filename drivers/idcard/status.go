@@ -58,9 +58,55 @@ type StatusError struct {
 	Status  Status
 }
 
-// Error names the command and the status byte.
+// Error names the command, the status byte and what to do.
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("%s: SAM status %02X", e.Command, byte(e.Status))
+	text := fmt.Sprintf("%s: SAM status %02X", e.Command, byte(e.Status))
+	if remedy := e.Status.remedy(); remedy != "" {
+		text += "; " + remedy
+	}
+	return text
+}
+
+// remedy says what a person can do about a status; "" when there is nothing to do.
+func (s Status) remedy() string {
+	switch s.Fault() {
+	case drivers.FaultRepresent:
+		return "lift the card and put it back"
+	case drivers.FaultUnresponsive:
+		return "the reader does not know this type of card"
+	case drivers.FaultReaderHardware:
+		return "the reader's security module is broken or not authorised; power the reader off and on, then have it replaced"
+	case drivers.FaultFrame:
+		return "the reader received a damaged request; check the cable and the baud rate"
+	default:
+		return ""
+	}
+}
+
+// answers says whether a response with this status can belong to a command at all.
+// Responses do not repeat the command, so one that came too late for its own request
+// is only known by what it says: nothing but find answers that a card was found, and
+// only the commands that read have much to say.
+func (s Status) answers(cmd Command, data int) bool {
+	const most = 32 // bytes of any short response: card body number 28, SAM number 16
+	switch s {
+	case StatusFound:
+		return cmd == CmdFind
+	case StatusNoCard, StatusSelectFailed:
+		return cmd == CmdFind || cmd == CmdSelect || cmd == CmdNewestAddress
+	case StatusNoContent:
+		return cmd == CmdNewestAddress
+	case StatusOK:
+		switch cmd {
+		case CmdRead, CmdReadAll:
+			return data > most
+		case CmdNewestAddress:
+			return data <= maxAddresses*addressSize
+		case CmdFind, CmdSelect, CmdStatus, CmdReset, CmdSAMNumber, CmdCardNumber:
+			return data <= most
+		}
+	}
+	return true
 }
 
 // hasStatus says whether err is a [StatusError] with status s.
@@ -75,6 +121,8 @@ func FaultOf(err error) *drivers.Fault {
 	var se *StatusError
 	code := drivers.FaultReaderHardware
 	switch {
+	case errors.Is(err, ErrOutOfStep):
+		code = drivers.FaultFrame
 	case errors.As(err, &se):
 		code = se.Status.Fault()
 	case errors.Is(err, ErrChecksum), errors.Is(err, ErrTorn):

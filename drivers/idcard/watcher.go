@@ -31,15 +31,23 @@ type Watcher struct {
 
 // Run polls until ctx ends, which returns nil, or until the wire or the reader
 // fails, which returns the error for the driver to act on (see [FaultOf]). A
-// damaged frame while polling is only an error once it repeats.
+// damaged frame while polling is only an error once it repeats. A security module
+// that fails its self test is reset, once until it has worked again.
 func (w *Watcher) Run(ctx context.Context, emit func(drivers.Event)) error {
 	var reported Status // the reader fault told last, so that a broken SAM is told once
+	reset := false      // since the SAM last worked
 	for {
 		found, err := w.Session.Find(ctx)
 		var se *StatusError
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // this is how a watcher is stopped
+		case errors.As(err, &se) && se.Status == StatusSelfTest && !reset:
+			reset = true
+			if err := w.Session.Reset(ctx); err != nil && !isStatus(err) {
+				return ifRunning(ctx, err)
+			}
+			continue // find says whether it helped
 		case errors.As(err, &se):
 			if f := FaultOf(err); f.Code == drivers.FaultReaderHardware && se.Status != reported {
 				reported = se.Status
@@ -48,7 +56,7 @@ func (w *Watcher) Run(ctx context.Context, emit func(drivers.Event)) error {
 		case err != nil:
 			return err
 		default:
-			reported = 0
+			reported, reset = 0, false
 		}
 		if found {
 			if err := w.presentation(ctx, emit); err != nil {

@@ -51,13 +51,20 @@ type bench struct {
 }
 
 func start(t *testing.T, reader *pty.IDReader) *bench {
+	w := &wire{reader: reader}
+	b := watch(t, w, reader)
+	b.wire = w
+	return b
+}
+
+func watch(t *testing.T, transport idcard.Transport, reader *pty.IDReader) *bench {
 	ctx, cancel := context.WithCancel(t.Context())
 	b := &bench{
-		t: t, reader: reader, wire: &wire{reader: reader},
+		t: t, reader: reader,
 		events: make(chan drivers.Event, 1000), done: make(chan error, 1), stop: cancel,
 	}
 	w := &idcard.Watcher{
-		Session: idcard.NewSession(b.wire),
+		Session: idcard.NewSession(transport),
 		Reader:  drivers.Reader{Name: "id0", Driver: "serial", Kind: drivers.KindIDCard, Simulated: true},
 	}
 	go func() { b.done <- w.Run(ctx, func(e drivers.Event) { b.events <- e }) }()
@@ -198,6 +205,10 @@ func TestCardProblemsAreToldOnce(t *testing.T) {
 		{"select keeps failing", idcard.CmdSelect, idcard.StatusSelectFailed, 50, drivers.FaultRepresent},
 		{"read keeps failing", idcard.CmdRead, idcard.StatusReadFailed, 50, drivers.FaultRepresent},
 		{"card refuses the SAM", idcard.CmdRead, idcard.StatusSAMRefused, 50, drivers.FaultRepresent},
+		{"SAM refuses the card", idcard.CmdRead, idcard.StatusCardRefused, 50, drivers.FaultRepresent},
+		{"data do not match their MAC", idcard.CmdRead, idcard.StatusMAC, 50, drivers.FaultRepresent},
+		{"SAM not authorised", idcard.CmdRead, idcard.StatusNotAuthorised, 50, drivers.FaultReaderHardware},
+		{"SAM breaks down while it reads", idcard.CmdRead, idcard.StatusSelfTest, 50, drivers.FaultReaderHardware},
 		{"another type of card", idcard.CmdSelect, idcard.StatusCardType, 50, drivers.FaultUnresponsive},
 		{"SAM without authority", idcard.CmdRead, idcard.StatusNoAuthority, 50, drivers.FaultReaderHardware},
 	} {
@@ -240,6 +251,22 @@ func TestCardPulledBeforeItIsReadEndsQuietly(t *testing.T) {
 	})
 }
 
+func TestASelfTestFailureIsCuredByOneReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, &pty.IDReader{})
+		for round := 1; round <= 2; round++ { // it may happen again, and is cured again
+			b.reader.Refuse(idcard.CmdFind, idcard.StatusSelfTest, 1)
+			b.want(5 * time.Second)
+			if n := b.reader.Requests(idcard.CmdReset); n != round {
+				t.Errorf("%d resets, want %d", n, round)
+			}
+		}
+		b.reader.Place(testCard())
+		b.want(time.Second, presented, completed)
+		b.end()
+	})
+}
+
 func TestBrokenSAMIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, &pty.IDReader{})
@@ -247,6 +274,9 @@ func TestBrokenSAMIsToldOnce(t *testing.T) {
 		e := b.want(20*time.Second, faulted)
 		if e.Fault.Code != drivers.FaultReaderHardware {
 			t.Error(e.Fault.Code)
+		}
+		if n := b.reader.Requests(idcard.CmdReset); n != 1 {
+			t.Errorf("%d resets, want one", n)
 		}
 		b.end()
 	})
@@ -342,18 +372,23 @@ func FuzzAnswer(f *testing.F) {
 		if len(body) >= idcard.MaxLength {
 			return
 		}
-		s := idcard.NewSession(fixed(idcard.AppendFrame(nil, body)))
-		card, err := s.Read(t.Context())
-		if err == nil {
-			if _, err := card.Decode(idcard.Options{Photo: true, Ethnicity: true}); err != nil {
-				t.Fatalf("a card that was read does not decode: %v", err)
-			}
-		}
-		addresses, _ := s.NewestAddress(t.Context())
-		p := r4.NewPatient()
-		idcard.AddNewestAddress(p, addresses)
-		if _, err := s.SAMNumber(t.Context()); err != nil && !idcard.WireError(err) && !errors.As(err, new(*idcard.StatusError)) {
-			t.Fatal(err)
-		}
+		synctest.Test(t, func(t *testing.T) { readAnything(t, body) }) // there are pauses
 	})
+}
+
+// readAnything asks a reader that answers everything with body.
+func readAnything(t *testing.T, body []byte) {
+	s := idcard.NewSession(fixed(idcard.AppendFrame(nil, body)))
+	card, err := s.Read(t.Context())
+	if err == nil {
+		if _, err := card.Decode(idcard.Options{Photo: true, Ethnicity: true}); err != nil {
+			t.Fatalf("a card that was read does not decode: %v", err)
+		}
+	}
+	addresses, _ := s.NewestAddress(t.Context())
+	p := r4.NewPatient()
+	idcard.AddNewestAddress(p, addresses)
+	if _, err := s.SAMNumber(t.Context()); err != nil && !idcard.WireError(err) && !errors.As(err, new(*idcard.StatusError)) {
+		t.Fatal(err)
+	}
 }
