@@ -17,6 +17,7 @@ type lateWire struct {
 	reader *pty.IDReader
 	delay  func(idcard.Command) time.Duration
 	line   chan []byte // responses as they arrive
+	busy   time.Time   // until when the reader works; it does one thing after the other
 }
 
 func (w *lateWire) Exchange(ctx context.Context, frame []byte) ([]byte, error) {
@@ -29,7 +30,11 @@ func (w *lateWire) Exchange(ctx context.Context, frame []byte) ([]byte, error) {
 	}
 	cmd := idcard.Command(uint16(body[0])<<8 | uint16(body[1]))
 	response := w.reader.Answer(frame)
-	time.AfterFunc(w.delay(cmd), func() { w.line <- response })
+	if now := time.Now(); w.busy.Before(now) {
+		w.busy = now
+	}
+	w.busy = w.busy.Add(w.delay(cmd))
+	time.AfterFunc(time.Until(w.busy), func() { w.line <- response })
 	select {
 	case r := <-w.line:
 		return r, nil

@@ -38,10 +38,11 @@ const lag = 200 * time.Millisecond
 type Session struct {
 	t       Transport
 	lagging bool // the last request was not answered, its response may yet come
+	pause   func(ctx context.Context, d time.Duration) bool
 }
 
 // NewSession returns a session over t.
-func NewSession(t Transport) *Session { return &Session{t: t} }
+func NewSession(t Transport) *Session { return &Session{t: t, pause: sleep} }
 
 // Card is what a read returns: raw blocks of one card.
 type Card struct {
@@ -144,7 +145,7 @@ func (s *Session) do(ctx context.Context, cmd Command, timeout time.Duration, tr
 		// A reader that is late would answer this request with the last one's
 		// response. The pause lets that arrive, where the transport drops it as
 		// stale.
-		if s.lagging && !sleep(ctx, lag<<try) {
+		if s.lagging && !s.pause(ctx, lag<<try) {
 			return nil, ctx.Err()
 		}
 		var data []byte

@@ -372,13 +372,14 @@ func FuzzAnswer(f *testing.F) {
 		if len(body) >= idcard.MaxLength {
 			return
 		}
-		synctest.Test(t, func(t *testing.T) { readAnything(t, body) }) // there are pauses
+		readAnything(t, body)
 	})
 }
 
 // readAnything asks a reader that answers everything with body.
 func readAnything(t *testing.T, body []byte) {
 	s := idcard.NewSession(fixed(idcard.AppendFrame(nil, body)))
+	s.SkipPauses()
 	card, err := s.Read(t.Context())
 	if err == nil {
 		if _, err := card.Decode(idcard.Options{Photo: true, Ethnicity: true}); err != nil {
