@@ -16,6 +16,7 @@ const (
 	WrongChecksum                  // one bit of the checksum is flipped
 	Mute                           // no answer at all
 	Garbage                        // noise and half a preamble before the answer
+	OutOfStep                      // the answer comes only with the next one, before it
 )
 
 // IDReader is a resident-ID-card reader: the state machine of the SAM and of the
@@ -37,6 +38,7 @@ type IDReader struct {
 	selected bool
 	spent    bool // was read, must be lifted
 	faults   []Fault
+	held     []byte // an answer that is out of step
 	refusals []refusal
 	requests map[idcard.Command]int
 }
@@ -140,6 +142,9 @@ func (r *IDReader) Answer(frame []byte) []byte {
 }
 
 func (r *IDReader) spoil(answer []byte) []byte {
+	if r.held != nil {
+		answer, r.held = append(r.held, answer...), nil
+	}
 	if len(r.faults) == 0 {
 		return answer
 	}
@@ -151,6 +156,9 @@ func (r *IDReader) spoil(answer []byte) []byte {
 	case WrongChecksum:
 		answer[len(answer)-1] ^= 1
 		return answer
+	case OutOfStep:
+		r.held = answer
+		return nil
 	case Garbage:
 		return append([]byte{0x00, 0xFF, 0xAA, 0xAA, 0x96, 0xAA}, answer...)
 	default:
