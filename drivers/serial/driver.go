@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"cardferry/drivers"
@@ -15,23 +16,28 @@ import (
 
 // Config is one reader on one port.
 type Config struct {
-	// Port is the device: "/dev/ttyUSB0", "/dev/serial/by-id/…", "COM3".
+	// Port is the device: "/dev/ttyUSB0", "/dev/serial/by-id/…", "COM3", or a USB
+	// identity, "usb:0403:6001" or "usb:0403:6001:SERIAL" (vendor and product in
+	// hexadecimal), which finds the device under whatever name it has at the moment.
 	Port string
 	// Kind is [drivers.KindScanner] or [drivers.KindIDCard].
 	Kind string
 	// Baud is the line's rate in bits per second. 0 is 9600 for a scanner; an
-	// ID-card reader is probed at its five rates, 115200 first. Always 8N1.
+	// ID-card reader is probed at its five rates, 115200 first.
 	Baud int
-	// Charset is what a scanner sends, as for [code.Text]; "" means UTF-8 when it
-	// is valid, else GB 18030.
+	// Line is how bytes are framed on the wire; the zero value is 8N1.
+	Line Line
+	// Charset is what a scanner sends, as for [code.Text]; "" and "auto" mean UTF-8
+	// when it is valid, else GB 18030.
 	Charset string
-	// Framing says where a scan ends. Scanners only.
+	// Framing says where a scan ends and what the scanner puts around it. Scanners
+	// only.
 	Framing Framing
 	// StripAIM takes an AIM symbology identifier off every scan. Without it the
 	// code rules see it, and take it off when they ask for it.
 	StripAIM bool
-	// Name is the reader's stable name; "" is the port's name under
-	// /dev/serial/by-id where it has one, else the last part of Port.
+	// Name is the reader's stable name; "" is a USB identity itself, else the port's
+	// name under /dev/serial/by-id where it has one, else the last part of Port.
 	Name string
 	// Codes recognises scans; nil recognises nothing.
 	Codes *code.Rules
@@ -45,8 +51,9 @@ type Config struct {
 
 // Driver watches one serial port. It implements [drivers.Driver]. Run it once.
 type Driver struct {
-	cfg Config
-	log *slog.Logger
+	cfg  Config
+	log  *slog.Logger
+	root root
 
 	// All below belongs to Run.
 	emit     func(drivers.Event)
@@ -63,8 +70,14 @@ func New(cfg Config) *Driver {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Driver{cfg: cfg, log: log.With("driver", "serial", "port", cfg.Port)}
+	if strings.EqualFold(cfg.Charset, charsetAuto) {
+		cfg.Charset = ""
+	}
+	return &Driver{cfg: cfg, log: log.With("driver", "serial", "port", cfg.Port), root: systemRoot}
 }
+
+// charsetAuto is the name for the charset that is told from the bytes.
+const charsetAuto = "auto"
 
 // Name returns "serial".
 func (d *Driver) Name() string { return "serial" }
@@ -97,7 +110,7 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 	for {
 		// Watching starts before the attempt, so that a node which appears between
 		// the two is not missed.
-		node := watchNode(d.cfg.Port)
+		node := d.watch()
 		began := time.Now()
 		err := d.session(ctx)
 		if ctx.Err() == nil {
@@ -125,15 +138,42 @@ func (c Config) check() error {
 	case c.Baud < 0:
 		return fmt.Errorf("serial reader %s: baud %d; use the rate of the reader or 0", c.Port, c.Baud)
 	}
+	if _, _, err := parseIdentity(c.Port); err != nil {
+		return fmt.Errorf("serial reader: %w", err)
+	}
+	if _, err := c.Line.mode(c.Baud); err != nil {
+		return fmt.Errorf("serial reader %s: %w", c.Port, err)
+	}
 	if _, _, err := code.Text(nil, c.Charset); err != nil {
 		return fmt.Errorf("serial reader %s: %w", c.Port, err)
 	}
 	return nil
 }
 
+// device returns the device node of the port as it is now.
+func (d *Driver) device() (string, error) {
+	id, byIdentity, err := parseIdentity(d.cfg.Port)
+	if err != nil || !byIdentity {
+		return d.cfg.Port, err
+	}
+	return d.root.find(id)
+}
+
+// watch tells when it may be worth trying to open the port again.
+func (d *Driver) watch() *nodeWatch {
+	if strings.HasPrefix(d.cfg.Port, identityPrefix) {
+		return watchNodes(d.root.dev)
+	}
+	return watchNode(d.cfg.Port)
+}
+
 // session opens the port and serves the reader until one of them fails or ctx ends.
 func (d *Driver) session(ctx context.Context) error {
-	port, err := openPort(d.cfg.Port, d.firstBaud())
+	device, err := d.device()
+	if err != nil {
+		return err
+	}
+	port, err := openPort(device, d.cfg.Line, d.firstBaud())
 	if err != nil {
 		return err
 	}
@@ -200,6 +240,9 @@ func (d *Driver) send(e drivers.Event) {
 func (d *Driver) readerName() string {
 	if d.cfg.Name != "" {
 		return d.cfg.Name
+	}
+	if strings.HasPrefix(d.cfg.Port, identityPrefix) {
+		return d.cfg.Port
 	}
 	return stableName(d.cfg.Port, byID)
 }

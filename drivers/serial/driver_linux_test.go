@@ -35,10 +35,15 @@ type station struct {
 
 func run(t *testing.T, cfg serial.Config) *station {
 	t.Helper()
+	return runDriver(t, serial.New(cfg))
+}
+
+func runDriver(t *testing.T, d *serial.Driver) *station {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &station{t: t, events: make(chan drivers.Event, 10_000)}
 	done := make(chan error, 1)
-	go func() { done <- serial.New(cfg).Run(ctx, func(e drivers.Event) { s.events <- e }) }()
+	go func() { done <- d.Run(ctx, func(e drivers.Event) { s.events <- e }) }()
 	t.Cleanup(func() {
 		cancel()
 		select {
@@ -227,6 +232,8 @@ func TestConfigurationThatCanNeverWork(t *testing.T) {
 		"unknown kind":    {Port: "/dev/ttyS0", Kind: "toaster"},
 		"unknown charset": {Port: "/dev/ttyS0", Kind: drivers.KindScanner, Charset: "klingon"},
 		"negative baud":   {Port: "/dev/ttyS0", Kind: drivers.KindScanner, Baud: -1},
+		"USB identity":    {Port: "usb:403:6001", Kind: drivers.KindScanner},
+		"parity":          {Port: "/dev/ttyS0", Kind: drivers.KindScanner, Line: serial.Line{Parity: "sometimes"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := serial.New(cfg)

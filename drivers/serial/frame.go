@@ -2,14 +2,16 @@ package serial
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"time"
 )
 
 // Framing says where a scan ends: at a terminator or when nothing more comes. The
 // zero value fits scanners as they are delivered.
 type Framing struct {
-	// Terminators are the ASCII characters that end a scan; "" is CR, LF and ETX. CR LF counts
-	// once, because empty scans are ignored.
+	// Terminators are the ASCII characters that end a scan, see [Ends]; "" is CR, LF
+	// and ETX. CR LF counts once, because empty scans are ignored.
 	Terminators string
 	// GapOnly ends scans by the idle gap alone, for codes that contain line ends.
 	GapOnly bool
@@ -19,6 +21,38 @@ type Framing struct {
 	// Max is the longest scan in bytes; 0 is 8192. More is a run-on: it is thrown
 	// away up to the next end.
 	Max int
+	// Prefix and Suffix are what the scanner is set to put around a code; they are
+	// taken off where they are. A suffix that is a terminator needs no mention.
+	Prefix, Suffix string
+}
+
+// endGap is the name of the idle gap among the ends of a scan.
+const endGap = "gap"
+
+// Ends returns the framing for ends of a scan by name: "cr", "lf", "crlf", "tab",
+// "etx" and "gap", of which the last means that nothing but silence ends a scan, and
+// stands alone. No name at all is the default.
+func Ends(names ...string) (Framing, error) {
+	characters := map[string]string{"cr": "\r", "lf": "\n", "crlf": "\r\n", "tab": "\t", "etx": "\x03"}
+	var f Framing
+	for _, name := range names {
+		c, known := characters[name]
+		switch {
+		case name == endGap && len(names) == 1:
+			f.GapOnly = true
+		case name == endGap:
+			return Framing{}, errors.New("the end \"gap\" stands alone: silence ends a scan in any case")
+		case !known:
+			return Framing{}, fmt.Errorf("end %q; use cr, lf, crlf, tab, etx or gap", name)
+		}
+		f.Terminators += c
+	}
+	return f, nil
+}
+
+// strip takes the scanner's own prefix and suffix off a scan.
+func (f Framing) strip(scan []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimPrefix(scan, []byte(f.Prefix)), []byte(f.Suffix))
 }
 
 func (f Framing) withDefaults() Framing {

@@ -56,6 +56,63 @@ func TestFraming(t *testing.T) {
 	}
 }
 
+func TestEnds(t *testing.T) {
+	for _, c := range []struct {
+		names string
+		want  Framing
+		err   bool
+	}{
+		{names: "", want: Framing{}},
+		{names: "cr", want: Framing{Terminators: "\r"}},
+		{names: "crlf", want: Framing{Terminators: "\r\n"}},
+		{names: "tab etx", want: Framing{Terminators: "\t\x03"}},
+		{names: "gap", want: Framing{GapOnly: true}},
+		{names: "cr gap", err: true},
+		{names: "enter", err: true},
+	} {
+		got, err := Ends(strings.Fields(c.names)...)
+		if got != c.want || (err != nil) != c.err {
+			t.Errorf("%q: %+v, %v", c.names, got, err)
+		}
+	}
+}
+
+func TestPrefixAndSuffixAreTakenOff(t *testing.T) {
+	f := Framing{Prefix: "\x02QR:", Suffix: "#"}
+	for scan, want := range map[string]string{
+		"\x02QR:A1#": "A1",
+		"A1#":        "A1",
+		"\x02QR:A1":  "A1",
+		"A#1":        "A#1", // only at the end
+		"\x02QR:#":   "",
+		"\x02QR":     "\x02QR",
+	} {
+		if got := string(f.strip([]byte(scan))); got != want {
+			t.Errorf("%q becomes %q, want %q", scan, got, want)
+		}
+	}
+}
+
+func TestRubbish(t *testing.T) {
+	for scan, want := range map[string]bool{
+		"990101190001010018":       false,
+		"样例0001":                   false,
+		"\xD1\xF9\xC0\xFD0001":     false, // GBK
+		"[)>\x1E06\x1D1T5\x1E\x04": false, // ISO/IEC 15434
+		"\x02MRN1":                 false,
+		"\x00MRN1":                 false, // switched on
+		"A\tB\r\nC":                false,
+		"\x00":                     true,
+		"\x00\xFF\x00":             true,
+		"\xF8\x06\x1E\x18":         true, // 9600 baud read at 115200
+		"MRN1\x00\x00":             true,
+	} {
+		if got := rubbish([]byte(scan)); got != want {
+			t.Errorf("%q: %t, want %t", scan, got, want)
+		}
+	}
+}
+
 func TestRepetitions(t *testing.T) {
 	now := time.Unix(0, 0)
 	var r repeats

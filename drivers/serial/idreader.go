@@ -65,7 +65,11 @@ func (d *Driver) probe(ctx context.Context, port serial.Port, session *idcard.Se
 	}
 	var last error
 	for _, baud := range bauds {
-		if err := port.SetMode(mode(baud)); err != nil {
+		mode, err := d.cfg.Line.mode(baud)
+		if err == nil {
+			err = port.SetMode(mode)
+		}
+		if err != nil {
 			return 0, fmt.Errorf("set %d baud: %w", baud, err)
 		}
 		last = session.Check(ctx, 1)

@@ -12,15 +12,18 @@ import (
 	"go.bug.st/serial"
 )
 
-// openPort opens a port at 8N1 and throws away what waited in it, which belongs to
-// the time before the reader was ours. Modem lines are left alone: some ports have
-// none (ENOTTY).
-func openPort(name string, baud int) (serial.Port, error) {
-	port, err := serial.Open(name, mode(baud))
+// openPort opens a port and throws away what waited in it, which belongs to the time
+// before the reader was ours.
+func openPort(name string, line Line, baud int) (serial.Port, error) {
+	mode, err := line.mode(baud)
+	if err != nil {
+		return nil, err
+	}
+	port, err := serial.Open(name, mode)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	if err := port.ResetInputBuffer(); err != nil {
+	if err := errors.Join(line.signal(port), port.ResetInputBuffer()); err != nil {
 		return nil, errors.Join(fmt.Errorf("reset %s: %w", name, err), port.Close())
 	}
 	return port, nil
@@ -39,10 +42,6 @@ func read(port serial.Port, b []byte) (n int, err error) {
 		err = fmt.Errorf("read: %w", err)
 	}
 	return n, err
-}
-
-func mode(baud int) *serial.Mode {
-	return &serial.Mode{BaudRate: baud, DataBits: 8, Parity: serial.NoParity, StopBits: serial.OneStopBit}
 }
 
 // faultOf returns the fault that the end of a session means, nil for a device that

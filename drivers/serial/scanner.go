@@ -17,21 +17,13 @@ const scannerBaud = 9600
 // scan has begun.
 func (d *Driver) serveScanner(port serial.Port) error {
 	d.works()
-	f := framer{Framing: d.cfg.Framing.withDefaults()}
-	var rep repeats
-	scan := func(raw []byte) { d.scanned(raw, &rep) }
-	tooLong := func() {
-		d.send(drivers.Event{Type: drivers.Faulted, Fault: &drivers.Fault{
-			Code:   drivers.FaultFrameTooLong,
-			Detail: fmt.Sprintf("more than %d bytes without end; check the scanner's suffix setting and the baud rate", f.Max),
-		}})
-	}
+	s := scanner{d: d, framer: framer{Framing: d.cfg.Framing.withDefaults()}}
 	buf := make([]byte, 4096)
 	waiting := serial.NoTimeout
 	for {
 		timeout := serial.NoTimeout
-		if f.pending() {
-			timeout = f.Gap
+		if s.framer.pending() || s.noise.on {
+			timeout = s.framer.Gap
 		}
 		if timeout != waiting {
 			if err := port.SetReadTimeout(timeout); err != nil {
@@ -44,10 +36,44 @@ func (d *Driver) serveScanner(port serial.Port) error {
 		case err != nil:
 			return err
 		case n == 0:
-			f.end(scan)
+			s.framer.end(s.scan)
+			s.noise.on = false
 		default:
-			f.feed(buf[:n], scan, tooLong)
+			s.framer.feed(buf[:n], s.scan, s.tooLong)
 		}
+	}
+}
+
+// scanner is what is known of a scanner while its port is open.
+type scanner struct {
+	d       *Driver
+	framer  framer
+	repeats repeats
+	noise   noise
+}
+
+// scan takes what came between two ends.
+func (s *scanner) scan(raw []byte) {
+	raw = s.framer.strip(raw)
+	switch {
+	case s.noise.on || len(raw) == 0:
+	case rubbish(raw):
+		s.noise.on = true
+		s.fault(drivers.FaultFrame, "characters that no code has; check the baud rate, the parity and the cable")
+	default:
+		s.d.scanned(raw, &s.repeats)
+	}
+}
+
+// tooLong takes note of a run-on.
+func (s *scanner) tooLong() {
+	s.fault(drivers.FaultFrameTooLong,
+		fmt.Sprintf("more than %d bytes without end; check the scanner's suffix setting and the baud rate", s.framer.Max))
+}
+
+func (s *scanner) fault(code drivers.FaultCode, detail string) {
+	if s.noise.due(code, time.Now()) {
+		s.d.send(drivers.Event{Type: drivers.Faulted, Fault: &drivers.Fault{Code: code, Detail: detail}})
 	}
 }
 

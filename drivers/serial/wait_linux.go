@@ -18,14 +18,21 @@ type nodeWatch struct {
 	ended   chan struct{}
 }
 
-// watchNode starts watching. Without inotify it returns a watch that never tells.
+// watchNode watches one node. Without inotify it returns a watch that never tells.
 func watchNode(path string) *nodeWatch {
+	return watch(filepath.Dir(path), filepath.Base(path))
+}
+
+// watchNodes watches for any node in a folder.
+func watchNodes(folder string) *nodeWatch { return watch(folder, "") }
+
+// watch tells about name in folder, or about anything there when name is "".
+func watch(folder, name string) *nodeWatch {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return &nodeWatch{}
 	}
 	const events = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_ATTRIB
-	name, folder := filepath.Base(path), filepath.Dir(path)
 	for {
 		if _, err = unix.InotifyAddWatch(fd, folder, events|unix.IN_ONLYDIR); err == nil {
 			break
@@ -63,7 +70,7 @@ func (n *nodeWatch) read(name string) {
 	}
 }
 
-// mentions says whether one of the inotify events is about name. An event is a
+// mentions says whether one of the inotify events is about name, "" being any. An event is a
 // header of 16 bytes in native byte order, whose last word is the size of the name
 // that follows, padded with zeros (inotify(7)).
 func mentions(events []byte, name string) bool {
@@ -73,7 +80,7 @@ func mentions(events []byte, name string) bool {
 		if size > len(events) {
 			return false
 		}
-		if string(bytes.TrimRight(events[:size], "\x00")) == name {
+		if name == "" || string(bytes.TrimRight(events[:size], "\x00")) == name {
 			return true
 		}
 		events = events[size:]
