@@ -16,6 +16,7 @@ const (
 // command is a command APDU. ne is the expected response length: 0 none, up to
 // 256 short, up to 65536 extended.
 type command struct {
+	builtin          bool // of a step of the engine's own, see permitBuiltin
 	cla, ins, p1, p2 byte
 	data             []byte
 	ne               int

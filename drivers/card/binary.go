@@ -3,19 +3,24 @@ package card
 import (
 	"context"
 	"encoding/binary"
+	"strconv"
 
 	"cardferry/drivers/decode"
 )
 
 // readPlan says how much of a transparent file to read.
 type readPlan struct {
-	sfi    int    // 0: current file
-	offset int    // first byte
-	length int    // bytes from offset; -1: see header
-	header string // "": to the end of the file; else a header kind
-	at     int    // header position from offset
-	pairs  int    // pointer pairs with header "pairs"
-	chunk  int    // largest short read, 1 to 256
+	sfi    int         // 0: current file
+	offset int         // first byte
+	length int         // bytes from offset; -1: see header
+	header string      // "": to the end of the file; else a header kind
+	at     int         // header position from offset
+	pairs  int         // pointer pairs with header "pairs"
+	digits int         // of header "ascii-hex"
+	add    int         // bytes there are beyond what the header says
+	most   int         // largest length that a header may ask for; 0: no bound of its own
+	chunk  int         // largest short read, 1 to 256
+	eof    []swPattern // status words that mean the end, beside the usual ones
 }
 
 // maxOffset is the largest offset of READ BINARY: bit 15 means SFI.
@@ -56,13 +61,10 @@ func (s *session) readBinary(ctx context.Context, p readPlan) ([]byte, statusWor
 		if err != nil {
 			return nil, 0, err
 		}
-		switch sw {
-		case swOK, 0x6281, 0x6282: // 6282: the end came before Ne bytes
-		case 0x6B00, 0x6A86, 0x6700:
-			if len(buf) > 0 { // asked past the end: that is where it ends
-				return buf, swOK, nil
-			}
-			return nil, sw, nil
+		switch {
+		case sw == swOK, sw == 0x6281, sw == 0x6282: // 6282: the end came before Ne bytes
+		case len(buf) > 0 && (sw == 0x6B00 || sw == 0x6A86 || sw == 0x6700 || matchSW(p.eof, uint16(sw))):
+			return buf, swOK, nil // asked past the end: that is where it ends
 		default:
 			return nil, sw, nil
 		}
@@ -70,7 +72,7 @@ func (s *session) readBinary(ctx context.Context, p readPlan) ([]byte, statusWor
 		buf = append(buf, data...)
 		if want < 0 && p.header != "" {
 			if n, ok := p.total(buf); ok {
-				want = n
+				want = p.bound(n + p.add)
 			}
 		}
 		if sw == 0x6282 || len(data) == 0 || want < 0 && len(data) < c.ne {
@@ -81,6 +83,13 @@ func (s *session) readBinary(ctx context.Context, p readPlan) ([]byte, statusWor
 		buf = buf[:want]
 	}
 	return buf, swOK, nil
+}
+
+func (p readPlan) bound(n int) int {
+	if p.most > 0 {
+		return min(n, p.most)
+	}
+	return n
 }
 
 // refusesExtended lists the answers of cards without extended length.
@@ -111,6 +120,12 @@ func (p readPlan) total(b []byte) (int, bool) {
 	case "ber":
 		_, hl, vl, ok := decode.TLVBER.Head(h)
 		return p.at + hl + vl, ok
+	case "ascii-hex":
+		if len(h) < p.digits {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(h[:p.digits]), 16, 31)
+		return p.at + p.digits + int(n), err == nil
 	case "pairs":
 		if len(h) < 4*p.pairs {
 			return 0, false
@@ -122,6 +137,27 @@ func (p readPlan) total(b []byte) (int, bool) {
 			}
 		}
 		return end, true
+	}
+	return 0, false
+}
+
+// fileSize returns the number of data bytes that an FCP or FCI tells (ISO/IEC
+// 7816-4, table 12: tag 80, or 81 with structural information).
+func fileSize(control []byte) (int, bool) {
+	for _, outer := range []uint32{0x62, 0x6F} {
+		inner, err := decode.TLVBER.Find(control, outer)
+		if err != nil {
+			continue
+		}
+		for _, tag := range []uint32{0x80, 0x81} {
+			if b, err := decode.TLVBER.Find(inner, tag); err == nil && len(b) > 0 && len(b) <= 4 {
+				n := 0
+				for _, c := range b {
+					n = n<<8 | int(c)
+				}
+				return n, true
+			}
+		}
 	}
 	return 0, false
 }

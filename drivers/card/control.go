@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 
-	"cardferry/drivers"
 	"cardferry/drivers/decode"
 
 	"go.yaml.in/yaml/v3"
@@ -14,8 +14,8 @@ import (
 // macro is an entry of `define`: named steps with number parameters. Its data
 // is the data of its last step.
 type macro struct {
-	Params []string `yaml:"params"`
-	Steps  []step   `yaml:"steps,required"`
+	Params []string `yaml:"params" doc:"names of number parameters, used as ${name}"`
+	Steps  []step   `yaml:"steps,required" doc:"what the macro does; its data is that of its last step"`
 }
 
 func (m *macro) DecodeNode(d *decode.Decoder, n *yaml.Node) {
@@ -37,9 +37,7 @@ func (m *macro) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	scopeOf(d).vars = nil
 }
 
-func reservedKey(s string) bool {
-	return s == "as" || s == "append" || s == "optional" || s == "only-for"
-}
+func reservedKey(s string) bool { return slices.Contains(sharedKeys, s) }
 
 // call runs a macro: `- tag: {tag: 0x08, len: 0x14, as: number}`.
 type call struct {
@@ -63,7 +61,7 @@ func macroCall(d *decode.Decoder, arg *yaml.Node, st *step, name string, params 
 		case reservedKey(key.Value):
 			shared.Content = append(shared.Content, key, val)
 		default:
-			d.Unknown(key, "parameter", append(decode.KeysOf(known), "as", "append", "optional", "only-for"))
+			d.Unknown(key, "parameter", append(decode.KeysOf(known), sharedKeys...))
 		}
 	})
 	d.Decode(shared, &st.answer)
@@ -89,18 +87,19 @@ func (c *call) run(ctx context.Context, r *run, _ *step) ([]byte, error) {
 
 // try runs steps that may be refused.
 type try struct {
-	Steps   []step            `yaml:"steps,required"`
-	On      []swPattern       `yaml:"on"`      // refusals that are caught; all without it
-	Else    []step            `yaml:"else"`    // run after a caught refusal
-	Partial bool              `yaml:"partial"` // a caught refusal makes the read partial
-	Warn    *tryWarning       `yaml:"warn"`    // … and adds this warning
-	Note    map[string]string `yaml:"note"`    // … and these extras
+	Steps     []step            `yaml:"steps,required" doc:"steps that may be refused"`
+	On        []swPattern       `yaml:"on" doc:"refusals that are caught; all without it"`
+	Else      []step            `yaml:"else" doc:"run after a caught refusal"`
+	Partial   bool              `yaml:"partial" doc:"a caught refusal makes the read partial"`
+	Warn      *tryWarning       `yaml:"warn" doc:"… and adds this warning"`
+	Note      map[string]string `yaml:"note" doc:"… and these extras"`
+	condition `yaml:",inline"`
 }
 
 // tryWarning is a drivers.Warning as written in a profile.
 type tryWarning struct {
-	Code  string `yaml:"code,required"`
-	Field string `yaml:"field"`
+	Code  string `yaml:"code,required" doc:"stable name of the warning"`
+	Field string `yaml:"field" doc:"the field it is about"`
 }
 
 func (t *try) run(ctx context.Context, r *run, _ *step) ([]byte, error) {
@@ -111,7 +110,7 @@ func (t *try) run(ctx context.Context, r *run, _ *step) ([]byte, error) {
 	}
 	r.partial = r.partial || t.Partial
 	if t.Warn != nil {
-		r.warnings = append(r.warnings, drivers.Warning(*t.Warn))
+		r.warn(t.Warn.Code, t.Warn.Field)
 	}
 	maps.Copy(r.notes, t.Note)
 	return r.steps(ctx, t.Else)
@@ -119,32 +118,67 @@ func (t *try) run(ctx context.Context, r *run, _ *step) ([]byte, error) {
 
 // forEach runs steps once per value of a loop variable.
 type forEach struct {
-	Var   string   `yaml:"var,required"`
-	In    []number `yaml:"in"`    // values, or
-	From  number   `yaml:"from"`  // first value
-	To    number   `yaml:"to"`    // last value, inclusive
-	Step  number   `yaml:"step"`  // 1 without it
-	Steps []step   `yaml:"steps"` // run with ${var}
+	Var       string   `yaml:"var,required" doc:"loop variable, used as ${name}"`
+	In        []number `yaml:"in" doc:"values; or"`
+	From      number   `yaml:"from" doc:"first value,"`
+	To        number   `yaml:"to" doc:"last value, inclusive, and"`
+	Step      number   `yaml:"step" doc:"distance, 1 without it"`
+	Steps     []step   `yaml:"steps,required" doc:"run for each value"`
+	condition `yaml:",inline"`
 }
 
 // maxLoop bounds one for-each.
 const maxLoop = 256
 
-func decodeForEach(d *decode.Decoder, arg *yaml.Node) operation {
-	op := &forEach{}
-	outer := scopeOf(d).vars
-	for i := 0; arg.Kind == yaml.MappingNode && i+1 < len(arg.Content); i += 2 {
-		if arg.Content[i].Value == "var" {
-			scopeOf(d).vars = append(append([]string(nil), outer...), arg.Content[i+1].Value)
+func (f *forEach) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
+		d.Fail(n, "for-each is a mapping: {var: …, from: …, to: …, steps: […]}")
+		return
+	}
+	// Everything but the steps first: their decoding needs variable and values.
+	s := scopeOf(d)
+	outer, loops := s.vars, s.loops
+	defer func() { s.vars, s.loops = outer, loops }()
+	head := forEach{}
+	quiet := decode.NewDecoder("")
+	quiet.Scope = s
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		switch val := n.Content[i+1]; n.Content[i].Value {
+		case "var":
+			head.Var = val.Value
+		case "in":
+			quiet.Decode(val, &head.In)
+		case "from":
+			quiet.Decode(val, &head.From)
+		case "to":
+			quiet.Decode(val, &head.To)
+		case "step":
+			quiet.Decode(val, &head.Step)
 		}
 	}
-	d.Decode(arg, op)
-	scopeOf(d).vars = outer
-	n, open := len(op.values(nil)), op.From.ref != "" || op.To.ref != "" || op.Step.ref != ""
-	if !open && (n == 0 || n > maxLoop) || len(op.Steps) == 0 {
-		d.Fail(arg, "for-each needs steps and 1 to %d values: in: […] or from, to, step", maxLoop)
+	if !decode.PlainName(head.Var) {
+		d.Fail(n, "var is the name of the loop variable")
 	}
-	return op
+	s.vars = append(slices.Clone(outer), head.Var)
+	s.loops = maps.Clone(loops)
+	if s.loops == nil {
+		s.loops = map[string][]int{}
+	}
+	delete(s.loops, head.Var)
+	values := head.values(nil)
+	if !head.open() {
+		s.loops[head.Var] = values
+	}
+	type plain forEach
+	d.Decode(n, (*plain)(f))
+	if !head.open() && (len(values) == 0 || len(values) > maxLoop) || len(f.Steps) == 0 {
+		d.Fail(n, "for-each needs steps and 1 to %d values: in: […] or from, to, step", maxLoop)
+	}
+}
+
+// open says whether the values are known only when the step runs.
+func (f *forEach) open() bool {
+	return f.From.ref != "" || f.To.ref != "" || f.Step.ref != "" || slices.ContainsFunc(f.In, func(x number) bool { return x.ref != "" })
 }
 
 func (f *forEach) values(vars map[string]int) []int {

@@ -1,7 +1,6 @@
 package card
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -14,12 +13,25 @@ import (
 	"cardferry/drivers/decode"
 )
 
+// Options are what a site gives its engine.
+type Options struct {
+	// MifareKeys returns the site's MIFARE key of a name, 6 bytes. Profiles hold
+	// names only. It is called from any goroutine and does not block.
+	MifareKeys func(name string) ([]byte, bool)
+}
+
 // Engine reads cards by their profiles. It is immutable and safe for concurrent
 // use; each Read works on its own card.
-type Engine struct{ profiles []*Profile }
+type Engine struct {
+	profiles []*Profile
+	options  Options
+}
 
 // NewEngine returns an engine for the profiles, which need different names.
-func NewEngine(profiles []*Profile) (*Engine, error) {
+func NewEngine(profiles []*Profile) (*Engine, error) { return NewEngineWith(profiles, Options{}) }
+
+// NewEngineWith is NewEngine with what the site provides.
+func NewEngineWith(profiles []*Profile, o Options) (*Engine, error) {
 	seen := map[string]bool{}
 	for _, p := range profiles {
 		if seen[p.Name()] {
@@ -27,7 +39,10 @@ func NewEngine(profiles []*Profile) (*Engine, error) {
 		}
 		seen[p.Name()] = true
 	}
-	return &Engine{slices.Clone(profiles)}, nil
+	if o.MifareKeys == nil {
+		o.MifareKeys = func(string) ([]byte, bool) { return nil, false }
+	}
+	return &Engine{slices.Clone(profiles), o}, nil
 }
 
 // Profiles returns the engine's profiles in order of name.
@@ -55,18 +70,25 @@ func (e *Engine) Read(ctx context.Context, ch Channel, info Info) (drivers.Read,
 	}
 	var broken error // the channel's, if it never answered
 	answered := false
+	here := newPresence(ch, info)
 	for _, p := range candidates(e.profiles, info) {
-		r, ok, err := p.probe(ctx, ch, info)
-		switch {
-		case err == nil:
-			answered = true
-		case final(ctx, err):
-			return drivers.Read{}, fmt.Errorf("probe for %s: %w", p.Name(), err)
-		default:
-			broken = fmt.Errorf("probe for %s: %w", p.Name(), err)
-		}
-		if ok {
-			return p.read(ctx, r)
+		for i := range p.variants {
+			v := &p.variants[i]
+			if !v.fits(info.ATR) {
+				continue
+			}
+			r, ok, err := e.probe(ctx, p, v, here)
+			switch {
+			case err == nil:
+				answered = true
+			case final(ctx, err):
+				return drivers.Read{}, fmt.Errorf("probe for %s: %w", p.Name(), err)
+			default:
+				broken = fmt.Errorf("probe for %s: %w", p.Name(), err)
+			}
+			if ok {
+				return p.read(ctx, r)
+			}
 		}
 	}
 	if broken != nil && !answered {
@@ -82,23 +104,26 @@ func newRead(medium, profile string, a drivers.Assurance) drivers.Read {
 	return drivers.Read{ID: drivers.NewReadID(), Time: time.Now().UTC().Truncate(time.Millisecond), Medium: medium, Profile: profile, Assurance: a}
 }
 
-// probe says whether the card is the profile's. The run it returns goes on
-// where the probe ended: the application stays selected.
-func (p *Profile) probe(ctx context.Context, ch Channel, info Info) (*run, bool, error) {
+// probe says whether the card is the profile's in this variant. The run it returns
+// goes on where the probe ended: the application stays selected.
+func (e *Engine) probe(ctx context.Context, p *Profile, v *variant, here *presence) (*run, bool, error) {
 	t := p.spec.Transport
 	s := &session{
-		ch: ch, info: info, allow: p.allowed(), getResp: !t.GetResponse.Off, delay: time.Duration(t.RetryDelay),
-		extended: t.Extended, apdus: probeAPDUs, bytes: p.spec.Limits.Bytes,
+		presence: here, allow: p.allowed(), siteKey: e.options.MifareKeys, probing: true, getResp: !t.GetResponse.Off,
+		delay: time.Duration(t.RetryDelay), extended: t.Extended, apdus: probeAPDUs, bytes: p.spec.Limits.Bytes,
 	}
 	for _, o := range t.GetResponse.P2 {
-		if o.ATR.weight(info.ATR) > 0 {
+		if o.ATR.weight(here.info.ATR) > 0 {
 			s.getP2 = byte(o.Value.lit)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.spec.Limits.Time))
 	defer cancel()
-	r := &run{s: s, p: p, captures: map[string][]byte{}, notes: map[string]string{}}
-	_, err := r.steps(ctx, p.spec.Match.Probe)
+	if err := pause(ctx, time.Duration(t.Settle)-time.Since(here.since)); err != nil {
+		return nil, false, err
+	}
+	r := &run{s: s, p: p, v: v, captures: map[string]decode.Value{}, notes: map[string]string{}}
+	_, err := r.steps(ctx, v.Match.Probe)
 	var refused *StatusError
 	if errors.As(err, &refused) {
 		return nil, false, nil
@@ -109,32 +134,37 @@ func (p *Profile) probe(ctx context.Context, ch Channel, info Info) (*run, bool,
 	if err != nil {
 		return nil, false, err
 	}
-	for _, c := range p.spec.Match.Confirm {
-		if !bytes.Equal(c.From.Cut(r.captures[c.From.Name]), c.Equals) {
+	for i := range v.Match.Confirm {
+		if !v.Match.Confirm[i].Holds(r.captures) {
 			return nil, false, nil
 		}
 	}
+	s.probing = false
 	s.apdus += p.spec.Limits.APDUs - probeAPDUs
 	return r, true, nil
 }
 
 // read runs the steps and builds the result.
 func (p *Profile) read(ctx context.Context, r *run) (drivers.Read, error) {
+	if p.spec.Says != nil {
+		read := newRead(p.Name(), p.Label(), drivers.UIDOnly)
+		read.Warnings = []drivers.Warning{{Code: p.spec.Says.Code}}
+		return read, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.spec.Limits.Time))
 	defer cancel()
-	if _, err := r.steps(ctx, p.spec.Steps); err != nil {
+	if _, err := r.steps(ctx, r.v.Steps); err != nil {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}
 	read := newRead(p.Name(), p.Label(), drivers.Assurance(p.spec.Assurance))
-	inputs := make(map[string]decode.Value, len(r.captures))
-	for name, b := range r.captures {
-		inputs[name] = decode.BytesValue(b)
+	if r.v.Name != "" {
+		r.captures["variant"] = decode.TextValue(r.v.Name)
 	}
-	values, err := p.spec.Fields.Evaluate(ctx, inputs, decode.Options{Release: p.spec.Release})
+	values, err := p.spec.Fields.Evaluate(ctx, r.captures, decode.Options{Release: p.spec.Release})
 	if err != nil {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}
-	if err := p.spec.Output.Fill(values, p.spec.Constants, r.notes, &read); err != nil {
+	if err := p.spec.Output.Fill(values, p.constants(r.v), r.notes, &read); err != nil {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}
 	read.Partial = r.partial || values.Partial

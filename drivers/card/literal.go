@@ -18,6 +18,7 @@ import (
 type scope struct {
 	macros map[string][]string // name -> parameters, known before steps decode
 	vars   []string            // parameters and loop variables in scope
+	loops  map[string][]int    // values of the loop variables whose values are literal
 	depth  int                 // of nested steps
 }
 
@@ -57,6 +58,12 @@ func (x number) value(vars map[string]int) int {
 	return x.lit
 }
 
+// outside says whether a literal is given and not within from and to. Parameters
+// are only known when the step runs.
+func (x number) outside(from, to int) bool {
+	return x.set && x.ref == "" && (x.lit < from || x.lit > to)
+}
+
 // hexNumber is a number whose literal is hex as the standards write tags, P1,
 // P2, SFI and FID: `tag: 4E`, `fid: EF05`.
 type hexNumber struct{ number }
@@ -70,6 +77,78 @@ func (x *hexNumber) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 		x.lit = int(u)
 	}
 	x.set = true
+}
+
+// expected is Le: how many bytes a command asks for. `none` (0), a number, or a
+// list that is tried in order while the card answers 6700.
+type expected []number
+
+func (e *expected) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	nodes := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		nodes = n.Content
+	}
+	if len(nodes) == 0 || len(nodes) > 4 {
+		d.Fail(n, "want one to four lengths")
+	}
+	for _, c := range nodes {
+		var x number
+		if c.Kind == yaml.ScalarNode && c.Value == "none" {
+			x.set = true
+		} else {
+			d.Decode(c, &x)
+		}
+		if x.outside(0, maxShort) {
+			d.Fail(c, "a length is none or 1 to %d", maxShort)
+		}
+		*e = append(*e, x)
+	}
+}
+
+// captureName names what a step keeps. In a for-each over literal values it may
+// hold the loop variable: `as: rec-${n}` makes rec-1, rec-2 and so on.
+type captureName struct {
+	before, ref, after string
+	values             []int // of ref
+}
+
+func (c *captureName) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	text := d.Text(n)
+	before, rest, found := strings.Cut(text, "${")
+	c.before = before
+	if found {
+		c.ref, c.after, found = strings.Cut(rest, "}")
+		if c.values = scopeOf(d).loops[c.ref]; !found || c.values == nil {
+			d.Fail(n, "${…} in a capture's name is a loop variable with literal values")
+			return
+		}
+	}
+	if !decode.PlainName(c.name(nil)) {
+		d.Fail(n, "%q cannot name a capture: letters, digits and -", text)
+	}
+}
+
+// name is the name for the present values of the loop variables; "" for none.
+func (c captureName) name(vars map[string]int) string {
+	if c.ref == "" {
+		return c.before
+	}
+	return c.before + strconv.Itoa(vars[c.ref]) + c.after
+}
+
+// names are all names it can stand for.
+func (c captureName) names() []string {
+	switch {
+	case c.ref != "":
+		var all []string
+		for _, v := range c.values {
+			all = append(all, c.name(map[string]int{c.ref: v}))
+		}
+		return all
+	case c.before != "":
+		return []string{c.before}
+	}
+	return nil
 }
 
 // swPattern is a status word where x stands for any digit: "6Cxx".

@@ -2,6 +2,7 @@ package card
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -15,25 +16,42 @@ import (
 // candidates or keeps hopeless ones away. One chip family serves many cards and
 // one card many chips, so an ATR alone proves nothing.
 type matching struct {
-	ATR       []atrPattern `yaml:"atr"`       // hints
-	Protocol  string       `yaml:"protocol"`  // T=0, T=1; any without it
-	Interface string       `yaml:"interface"` // contact, contactless; any without it
-	Priority  int          `yaml:"priority"`  // among equals the higher goes first
-	Probe     []step       `yaml:"probe,required"`
-	Confirm   []confirm    `yaml:"confirm"` // content that must be there after the probe
+	ATR       []atrPattern       `yaml:"atr" doc:"hints that sort the candidates: hex with . for any digit, matching the start, or hist:TEXT"`
+	Protocol  string             `yaml:"protocol" enum:"T=0 T=1" doc:"any without it"`
+	Interface string             `yaml:"interface" enum:"contact contactless" doc:"any without it"`
+	Priority  int                `yaml:"priority" doc:"among equals the higher goes first"`
+	UIDAny    bool               `yaml:"uid-any" doc:"takes every contactless card that no other profile takes; needs interface contactless"`
+	Probe     []step             `yaml:"probe" doc:"steps that succeed on this card only; may be missing if every atr is a whole ATR, or with uid-any"`
+	Confirm   []decode.Predicate `yaml:"confirm" doc:"what must hold of the probe's captures"`
 }
 
-// confirm is a look at a capture of the probe.
-type confirm struct {
-	From   decode.Source   `yaml:"from,required"`
-	Equals decode.HexBytes `yaml:"equals,required"`
+// variant is a generation of a card that is recognised and read in its own way.
+type variant struct {
+	Name  string       `yaml:"name,required" doc:"the value of ${variant}"`
+	Match variantMatch `yaml:"match" doc:"how it is recognised"`
+	Steps []step       `yaml:"steps,required" doc:"how it is read"`
+}
+
+// variantMatch is matching for a variant. Unlike a profile's, its ATRs decide.
+type variantMatch struct {
+	ATR     []atrPattern       `yaml:"atr" doc:"tried only on a card with one of these ATRs"`
+	Probe   []step             `yaml:"probe" doc:"steps that succeed on this variant only"`
+	Confirm []decode.Predicate `yaml:"confirm" doc:"what must hold of the probe's captures"`
+}
+
+// fits says whether the variant is worth trying on a card with this ATR. Without a
+// probe the ATR has to be the very one.
+func (v *variant) fits(atr []byte) bool {
+	return len(v.Match.ATR) == 0 || slices.ContainsFunc(v.Match.ATR, func(a atrPattern) bool {
+		return a.weight(atr) > 0 && (len(v.Match.Probe) > 0 || a.exact(atr))
+	})
 }
 
 // refusal is a card that must not be read as a patient's.
 type refusal struct {
-	ATR     []atrPattern `yaml:"atr,required"`
-	Medium  string       `yaml:"medium,required"`  // what the card is
-	Message string       `yaml:"message,required"` // for the clerk
+	ATR     []atrPattern `yaml:"atr,required" doc:"whole ATRs, or hist:TEXT"`
+	Medium  string       `yaml:"medium,required" doc:"what the card is"`
+	Message string       `yaml:"message,required" doc:"for the clerk"`
 }
 
 // atrPattern is an ATR in hex with . for any digit, or "hist:TEXT" for historical
@@ -86,13 +104,23 @@ func (p atrPattern) exact(atr []byte) bool {
 	return p.weight(atr) > 0 && (p.hist != nil || len(p.hex) == 2*len(atr))
 }
 
-// historicalBytes takes them out of an ATR (ISO/IEC 7816-3, section 8.2): T0
-// announces interface bytes and count, each TDi announces more.
+// historicalBytes takes them out of an ATR.
 func historicalBytes(atr []byte) []byte {
-	if len(atr) < 2 {
+	i, count := historical(atr)
+	if i > len(atr) {
 		return nil
 	}
-	count, next, i := int(atr[1]&0x0F), atr[1]>>4, 2
+	return atr[i:min(len(atr), i+count)]
+}
+
+// historical says where the historical bytes of an ATR begin and how many there
+// are (ISO/IEC 7816-3, section 8.2): T0 announces interface bytes and count, each
+// TDi announces more.
+func historical(atr []byte) (from, count int) {
+	if len(atr) < 2 {
+		return 0, 0
+	}
+	next, i := atr[1]>>4, 2
 	for next != 0 {
 		td := next&0x8 != 0
 		for bit := byte(1); bit <= 4; bit <<= 1 { // TAi TBi TCi
@@ -105,17 +133,23 @@ func historicalBytes(atr []byte) []byte {
 			i++
 		}
 	}
-	if i > len(atr) {
-		return nil
-	}
-	return atr[i:min(len(atr), i+count)]
+	return i, int(atr[1] & 0x0F)
 }
 
-// candidates returns the profiles worth trying on a card, likeliest first.
+// complete says whether the pattern names every digit of a whole ATR, whose check
+// byte may be missing.
+func (p atrPattern) complete() bool {
+	b, err := hex.DecodeString(p.hex)
+	from, count := historical(b)
+	return p.hist == nil && err == nil && len(b) >= 2 && (len(b) == from+count || len(b) == from+count+1)
+}
+
+// candidates returns the profiles worth trying on a card, likeliest first: those
+// that read, then those that only say what the card is, then the one that takes any.
 func candidates(all []*Profile, info Info) []*Profile {
 	type rated struct {
-		p      *Profile
-		weight int
+		p            *Profile
+		rank, weight int
 	}
 	var list []rated
 	for _, p := range all {
@@ -124,17 +158,20 @@ func candidates(all []*Profile, info Info) []*Profile {
 			m.Interface != "" && (m.Interface == "contactless") != info.Contactless {
 			continue
 		}
-		best := 0
+		r := rated{p: p}
 		for _, a := range m.ATR {
-			best = max(best, a.weight(info.ATR))
+			r.weight = max(r.weight, a.weight(info.ATR))
 		}
-		list = append(list, rated{p, best})
+		switch {
+		case m.UIDAny:
+			r.rank = 2
+		case p.spec.Says != nil:
+			r.rank = 1
+		}
+		list = append(list, r)
 	}
 	slices.SortStableFunc(list, func(a, b rated) int {
-		if a.weight != b.weight {
-			return b.weight - a.weight
-		}
-		return b.p.spec.Match.Priority - a.p.spec.Match.Priority
+		return cmp.Or(a.rank-b.rank, b.weight-a.weight, b.p.spec.Match.Priority-a.p.spec.Match.Priority)
 	})
 	out := make([]*Profile, len(list))
 	for i, r := range list {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"cardferry/drivers"
 	"cardferry/drivers/decode"
 
 	"go.yaml.in/yaml/v3"
@@ -21,8 +20,9 @@ type ProfileError = decode.Error
 // Profile is one kind of card: how to recognise and read it. It is immutable
 // and safe for concurrent use.
 type Profile struct {
-	spec spec
-	file string
+	spec     spec
+	variants []variant // at least one, of a profile that has none the profile itself
+	file     string
 }
 
 // Name is the profile's name and the medium of its reads: "tw-nhi".
@@ -34,48 +34,74 @@ func (p *Profile) Label() string { return fmt.Sprintf("%s@%d", p.spec.Profile, p
 // Title is the card's name for people.
 func (p *Profile) Title() string { return p.spec.Title }
 
+// Says returns why the profile does not read its card, such as "needs_pin", and a
+// sentence about it; both are empty for a profile that reads.
+func (p *Profile) Says() (code, about string) {
+	if p.spec.Says == nil {
+		return "", ""
+	}
+	return p.spec.Says.Code, p.spec.Says.About
+}
+
 // File is where the profile came from, a slash-separated path in its file system.
 func (p *Profile) File() string { return p.file }
 
 // spec is a profile as written.
 type spec struct {
-	Profile   string                   `yaml:"profile,required"`
-	Version   int                      `yaml:"version,required"`
-	Title     string                   `yaml:"title,required"`
-	Assurance string                   `yaml:"assurance,required"`
-	Match     matching                 `yaml:"match,required"`
-	Refuse    []refusal                `yaml:"refuse"`
-	Transport transport                `yaml:"transport"`
-	Limits    limits                   `yaml:"limits"`
-	Allow     []hexNumber              `yaml:"allow"` // CLA INS pairs outside class 00
-	Define    decode.Ordered[macro]    `yaml:"define"`
-	Steps     []step                   `yaml:"steps,required"`
-	Constants decode.Ordered[string]   `yaml:"constants"`
-	Fields    decode.Fields            `yaml:"fields,required"`
-	Release   []string                 `yaml:"release"` // sensitive fields this site wants
-	Output    decode.Output            `yaml:"output,required"`
-	Tests     decode.Ordered[testCase] `yaml:"tests"`
+	Profile   string                   `yaml:"profile,required" doc:"name of the profile and medium of its reads: letters, digits and -"`
+	Version   int                      `yaml:"version,required" doc:"counts from 1"`
+	Title     string                   `yaml:"title,required" doc:"the card's name for people"`
+	Assurance string                   `yaml:"assurance" enum:"uid-only memory-read chip-read" doc:"how much a read proves; with says always uid-only"`
+	Match     matching                 `yaml:"match,required" doc:"how the card is recognised"`
+	Refuse    []refusal                `yaml:"refuse" doc:"cards to turn away, by their exact ATR"`
+	Says      *says                    `yaml:"says" doc:"in place of steps, fields and output: the card is recognised and told to the clerk in words"`
+	Transport transport                `yaml:"transport" doc:"how the card wants to be talked to"`
+	Limits    limits                   `yaml:"limits" doc:"when to give up"`
+	Allow     []hexNumber              `yaml:"allow" doc:"CLA INS pairs outside class 00 that apdu and get-data may send"`
+	Define    decode.Ordered[macro]    `yaml:"define" doc:"macros, used as steps"`
+	Steps     []step                   `yaml:"steps" doc:"how the card is read"`
+	Variants  []variant                `yaml:"variants" doc:"in place of steps and match.probe: generations of the card, tried in order"`
+	Constants decode.Ordered[string]   `yaml:"constants" doc:"texts that a site may want to change, such as identifier systems"`
+	Fields    decode.Fields            `yaml:"fields" doc:"values made of the captures"`
+	Release   []string                 `yaml:"release" doc:"sensitive fields this site wants"`
+	Output    decode.Output            `yaml:"output" doc:"where the values go"`
+	Tests     decode.Ordered[testCase] `yaml:"tests" doc:"replays of synthetic cards with the whole expected read"`
 }
+
+// says is what a card is that is recognised and not read.
+type says struct {
+	Code  string `yaml:"code,required" enum:"needs_pin needs_can needs_sam needs_licence needs_key staff_card bank_card not_a_patient_card needs_online" doc:"the read's warning"`
+	About string `yaml:"about,required" doc:"one English sentence for hospital IT"`
+}
+
+// saysCodes are the reasons for which a card is not read. The desk has a sentence
+// for each.
+var saysCodes = []string{"needs_pin", "needs_can", "needs_sam", "needs_licence", "needs_key", "staff_card", "bank_card", "not_a_patient_card", "needs_online"}
 
 // transport is how the card wants to be talked to.
 type transport struct {
-	GetResponse struct {
-		Off bool `yaml:"off"` // leave 61xx alone
-		P2  []struct {
-			ATR   atrPattern `yaml:"atr,required"`
-			Value hexNumber  `yaml:"value,required"`
-		} `yaml:"p2"` // P2 of GET RESPONSE for certain ATRs; 00 without it
-	} `yaml:"get-response"`
-	RetryDelay duration `yaml:"retry-delay"` // before repeating after 6Cxx
-	Extended   bool     `yaml:"extended"`    // try extended Le under T=1, fall back to chunks
-	Chunk      int      `yaml:"chunk"`       // largest short read, 255 without it
+	GetResponse getResponse `yaml:"get-response" doc:"how answers announced with 61xx are fetched"`
+	RetryDelay  duration    `yaml:"retry-delay" doc:"wait before repeating after 6Cxx"`
+	Settle      duration    `yaml:"settle" doc:"wait between the first look at the card and the first command"`
+	Extended    bool        `yaml:"extended" doc:"try extended Le under T=1, fall back to chunks"`
+	Chunk       int         `yaml:"chunk" doc:"largest short read, 1 to 256; 255 without it"`
+}
+
+type getResponse struct {
+	Off bool            `yaml:"off" doc:"leave 61xx alone"`
+	P2  []getResponseP2 `yaml:"p2" doc:"P2 of GET RESPONSE for certain ATRs; 00 without it"`
+}
+
+type getResponseP2 struct {
+	ATR   atrPattern `yaml:"atr,required" doc:"cards that want it"`
+	Value hexNumber  `yaml:"value,required" doc:"P2"`
 }
 
 // limits end a read that gets out of hand.
 type limits struct {
-	APDUs int      `yaml:"apdus"` // commands, GET RESPONSE included; 64 without it
-	Bytes int      `yaml:"bytes"` // response bytes; 65536 without it
-	Time  duration `yaml:"time"`  // 10s without it
+	APDUs int      `yaml:"apdus" doc:"commands, GET RESPONSE included, at most 512; 64 without it"`
+	Bytes int      `yaml:"bytes" doc:"response bytes, at most 1048576; 65536 without it"`
+	Time  duration `yaml:"time" doc:"at most 60s; 10s without it"`
 }
 
 // Bounds of limits and files.
@@ -83,6 +109,8 @@ const (
 	maxAPDUs       = 512
 	maxBytes       = 1 << 20
 	maxTime        = 60 * time.Second
+	maxSettle      = 2 * time.Second
+	maxVariants    = 16
 	maxProfileFile = 1 << 20
 	probeAPDUs     = 16 // commands a probe may use
 )
@@ -191,109 +219,4 @@ func findMacros(d *decode.Decoder, root *yaml.Node) {
 			}
 		}
 	}
-}
-
-// compile checks what needs more than one place to see, and fills in defaults.
-func (p *Profile) compile(d *decode.Decoder, root *yaml.Node) {
-	s := &p.spec
-	if !decode.PlainName(s.Profile) || s.Version < 1 {
-		d.Fail(root, "profile is a plain name and version counts from 1")
-	}
-	switch drivers.Assurance(s.Assurance) {
-	case drivers.UIDOnly, drivers.MemoryRead, drivers.ChipRead:
-	default:
-		d.Fail(root, "assurance is uid-only, memory-read or chip-read: a profile cannot authenticate a card")
-	}
-	if !slices.Contains([]string{"", "T=0", "T=1"}, s.Match.Protocol) || !slices.Contains([]string{"", "contact", "contactless"}, s.Match.Interface) {
-		d.Fail(root, "match.protocol is T=0 or T=1, match.interface is contact or contactless")
-	}
-	if s.Transport.Chunk == 0 {
-		s.Transport.Chunk = 255
-	}
-	if s.Limits == (limits{}) || s.Limits.APDUs == 0 {
-		s.Limits.APDUs = 64
-	}
-	if s.Limits.Bytes == 0 {
-		s.Limits.Bytes = 64 << 10
-	}
-	if s.Limits.Time == 0 {
-		s.Limits.Time = duration(10 * time.Second)
-	}
-	if s.Transport.Chunk > maxShort || s.Limits.APDUs > maxAPDUs || s.Limits.Bytes > maxBytes || time.Duration(s.Limits.Time) > maxTime {
-		d.Fail(root, "at most: chunk %d, apdus %d, bytes %d, time %v", maxShort, maxAPDUs, maxBytes, maxTime)
-	}
-	c := &stepCheck{d: d, p: p, root: root, captures: map[string]bool{}}
-	for i, e := range s.Define {
-		c.steps(e.Val.Steps, s.Define[:i])
-	}
-	c.steps(s.Match.Probe, s.Define)
-	for _, cf := range s.Match.Confirm {
-		if !c.captures[cf.From.Name] {
-			d.Fail(root, "%q is no capture of the probe", cf.From.Name)
-		}
-	}
-	c.steps(s.Steps, s.Define)
-	inputs := map[string]decode.Kind{}
-	for name := range c.captures {
-		inputs[name] = decode.KindBytes
-	}
-	s.Fields.Compile(d, inputs)
-	s.Output.Compile(d, &s.Fields, s.Constants)
-	for _, name := range slices.Concat(s.Release, c.onlyFor) {
-		if !s.Fields.Sensitive(name) {
-			d.Fail(root, "release and only-for name sensitive fields; %q is none", name)
-		}
-	}
-}
-
-// stepCheck walks steps once: the guard, macro order and capture names.
-type stepCheck struct {
-	d        *decode.Decoder
-	p        *Profile
-	root     *yaml.Node
-	captures map[string]bool
-	onlyFor  []string
-}
-
-func (c *stepCheck) steps(list []step, macros decode.Ordered[macro]) {
-	allow := c.p.allowed()
-	for _, st := range list {
-		at := &yaml.Node{Line: st.line, Column: 1}
-		for _, name := range []string{st.As, st.Append} {
-			if name != "" && !decode.PlainName(name) {
-				c.d.Fail(at, "%q cannot name a capture: letters, digits and -", name)
-			}
-			c.captures[name] = true
-		}
-		delete(c.captures, "")
-		if st.OnlyFor != "" {
-			c.onlyFor = append(c.onlyFor, st.OnlyFor)
-		}
-		switch op := st.op.(type) {
-		case *apduBody:
-			if op.Command.parts == nil {
-				continue
-			}
-			if err := permit(op.Command.head(), allow); err != nil {
-				c.d.Fail(at, "%v", err)
-			}
-		case *try:
-			c.steps(op.Steps, macros)
-			c.steps(op.Else, macros)
-		case *forEach:
-			c.steps(op.Steps, macros)
-		case *call:
-			if _, ok := macros.Get(op.name); !ok {
-				c.d.Fail(at, "macro %q must be defined before it is used", op.name)
-			}
-		}
-	}
-}
-
-func (p *Profile) allowed() []classInstruction {
-	var out []classInstruction
-	for _, x := range p.spec.Allow {
-		out = append(out, classInstruction(x.lit))
-	}
-	return out
 }

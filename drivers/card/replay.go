@@ -29,7 +29,7 @@ func (e *Engine) Replay(ctx context.Context, r io.Reader) (drivers.Read, error) 
 		return drivers.Read{}, err
 	}
 	ch, info := Emulate(c)
-	read, err := e.Read(ctx, ch, info)
+	read, err := e.withKeysOf(c).Read(ctx, ch, info)
 	if err != nil {
 		return drivers.Read{}, err
 	}
@@ -37,9 +37,22 @@ func (e *Engine) Replay(ctx context.Context, r io.Reader) (drivers.Read, error) 
 	return read, nil
 }
 
-// Emulate returns the channel and card info of an emulated contact card.
+// withKeysOf is the engine with the keys that a replay brings along before its own.
+func (e *Engine) withKeysOf(c *isocard.Card) *Engine {
+	own := e.options.MifareKeys
+	with := *e
+	with.options.MifareKeys = func(name string) ([]byte, bool) {
+		if k, ok := c.Key(name); ok {
+			return k, true
+		}
+		return own(name)
+	}
+	return &with
+}
+
+// Emulate returns the channel and card info of an emulated card.
 func Emulate(c *isocard.Card) (Channel, Info) {
-	info := Info{ATR: c.ATR(), Protocol: T1}
+	info := Info{ATR: c.ATR(), Protocol: T1, Contactless: c.Contactless()}
 	if c.T0() {
 		info.Protocol = T0
 	}

@@ -25,30 +25,58 @@ type StatusError struct {
 	Step    string // "read-record"
 	Line    int    // of the step in the profile's file
 	SW      uint16 // ISO/IEC 7816-4 status word
+	Reason  string // set when it was not the card that refused: what is missing
 }
 
 // Error names profile, step and status word.
 func (e *StatusError) Error() string {
+	if e.Reason != "" {
+		return fmt.Sprintf("profile %s, line %d, %s: %s", e.Profile, e.Line, e.Step, e.Reason)
+	}
 	return fmt.Sprintf("profile %s, line %d, %s: card answered %04X (%s)", e.Profile, e.Line, e.Step, e.SW, statusWord(e.SW).text())
+}
+
+// refusedWith says whether err is the card's refusal with this status word.
+func refusedWith(err error, sw statusWord) bool {
+	var refused *StatusError
+	return errors.As(err, &refused) && refused.SW == uint16(sw)
 }
 
 // session hides how a card wants to be talked to (T=0, T=1, GET RESPONSE, wrong
 // length) and counts what was used. One session serves one profile on one card.
 type session struct {
-	ch       Channel
-	info     Info
+	*presence
 	allow    []classInstruction
+	siteKey  func(name string) ([]byte, bool)
+	probing  bool          // what other probes learnt holds
 	getResp  bool          // fetch on 61xx
 	getP2    byte          // P2 of GET RESPONSE
 	delay    time.Duration // before a 6Cxx retry
 	extended bool          // extended Le still worth trying
 	apdus    int           // commands left
 	bytes    int           // response bytes left
+
+	control []byte // answer to the last SELECT
+	opened  opened // sector of a MIFARE card
+	memory  string // dialect of a memory card, once it is named
 }
 
 // command sends c and returns data and final status word. An error means that
 // there was no usable answer; a refusal is a status word.
 func (s *session) command(ctx context.Context, c command) ([]byte, statusWord, error) {
+	key := s.selectKey(c)
+	if data, sw, ok := s.recall(key); ok && s.probing {
+		return data, sw, nil
+	}
+	data, sw, err := s.converse(ctx, c)
+	if err == nil {
+		s.remember(key, data, sw)
+	}
+	return data, sw, err
+}
+
+// converse sends c and what the answer asks for: the right length, the rest.
+func (s *session) converse(ctx context.Context, c command) ([]byte, statusWord, error) {
 	data, sw, err := s.exchange(ctx, c)
 	if err != nil {
 		return nil, 0, err
@@ -98,7 +126,11 @@ func (s *session) exchange(ctx context.Context, c command) ([]byte, statusWord, 
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
-	if err := permit(classInstruction(c.cla)<<8|classInstruction(c.ins), s.allow); err != nil {
+	err := permit(classInstruction(c.cla)<<8|classInstruction(c.ins), s.allow)
+	if c.builtin {
+		err = permitBuiltin(c)
+	}
+	if err != nil {
 		return nil, 0, err
 	}
 	if s.apdus <= 0 {
@@ -109,6 +141,7 @@ func (s *session) exchange(ctx context.Context, c command) ([]byte, statusWord, 
 	if err != nil {
 		return nil, 0, err
 	}
+	s.last = nil
 	resp, err := s.ch.Transmit(ctx, raw)
 	if err != nil {
 		return nil, 0, fmt.Errorf("transmit: %w", err)
@@ -124,11 +157,14 @@ func (s *session) exchange(ctx context.Context, c command) ([]byte, statusWord, 
 }
 
 // wait pauses for cards that need time before a retry (Belpic).
-func (s *session) wait(ctx context.Context) error {
-	if s.delay <= 0 {
+func (s *session) wait(ctx context.Context) error { return pause(ctx, s.delay) }
+
+// pause waits, or returns ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
 		return nil
 	}
-	t := time.NewTimer(s.delay)
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -47,7 +47,7 @@ func (s *script) Transmit(_ context.Context, cmd []byte) ([]byte, error) {
 }
 
 func newSession(ch Channel, p Protocol) *session {
-	return &session{ch: ch, info: Info{Protocol: p}, getResp: true, apdus: 64, bytes: 4096}
+	return &session{presence: newPresence(ch, Info{Protocol: p}), getResp: true, apdus: 64, bytes: 4096}
 }
 
 // How the engine talks to cards, command by command.
