@@ -5,9 +5,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOLS   := $(CURDIR)/bin/tools
 
-# The PC/SC driver needs C. Where its headers are missing the build goes without
-# and says so.
-cgo = $(shell pkg-config --exists libpcsclite 2>/dev/null && command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
+# The PC/SC and USB drivers need C. Where their headers are missing the build goes
+# without and says so.
+cgo = $(shell pkg-config --exists libpcsclite libusb-1.0 2>/dev/null && command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
 
 .PHONY: help build demo test race bench bench-slow-disk fuzz lint cross deb deb-test clean
 
@@ -20,7 +20,7 @@ help:
 
 build:
 	@packaging/deps.sh build
-	@if [ "$(cgo)" = 0 ]; then echo 'cardferry: building without C; left out: PC/SC readers'; fi
+	@if [ "$(cgo)" = 0 ]; then echo 'cardferry: building without C; left out: PC/SC and USB readers'; fi
 	CGO_ENABLED=$(cgo) $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cardferry ./cmd/cardferry
 
 demo: build

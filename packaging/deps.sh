@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test|package - installs the Debian packages that are missing for
+# deps.sh build|test|hardware|package - installs the Debian packages that are missing for
 # that purpose, as root. Without root it says what is missing and what is left
 # out, and succeeds: the build then goes without the drivers that need C.
 set -eu
@@ -15,13 +15,31 @@ need gcc gcc
 need /usr/include/stdio.h libc6-dev
 need pkg-config pkg-config
 need /usr/include/PCSC/winscard.h libpcsclite-dev
+need /usr/include/libusb-1.0/libusb.h libusb-1.0-0-dev
 case "${1:-build}" in
 test)
 	need pcscd pcscd
 	need /usr/lib/pcsc/drivers/serial/libifdvpcd.so vsmartcard-vpcd
 	need unshare util-linux
+	need umockdev-wrapper umockdev
+	need /usr/include/umockdev-1.0/umockdev.h libumockdev-dev
 	need chromium chromium
 	need /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk
+	;;
+hardware) # drivers/rig/uml: a kernel of our own, pcscd with libccid, a foreign card
+	need pcscd pcscd
+	need /usr/lib/pcsc/drivers/ifd-ccid.bundle libccid
+	need /usr/lib/pcsc/drivers/serial/libifdvpcd.so vsmartcard-vpcd
+	need unshare util-linux
+	need /lib/systemd/systemd-udevd udev
+	need ip iproute2
+	need make make
+	need flex flex
+	need bison bison
+	need bc bc
+	need xz xz-utils
+	need /usr/include/cacard/libcacard.h libcacard-dev
+	need certutil libnss3-tools
 	;;
 package)
 	need systemd-nspawn systemd-container
