@@ -122,3 +122,8 @@ func TestHostileProfile(t *testing.T) {
 		t.Errorf("depth: %v", err)
 	}
 }
+
+// echoRefusal is a card that knows nothing.
+type echoRefusal struct{}
+
+func (echoRefusal) Transmit(context.Context, []byte) ([]byte, error) { return []byte{0x6A, 0x82}, nil }

@@ -61,6 +61,74 @@ func TestSteps(t *testing.T) {
 		{"for-each over a range", "", `
   - for-each: {var: off, from: 0, to: 8, step: 4, steps: [read-binary: {offset: "${off}", length: 4, chunk: 4, append: id-bytes}]}`,
 			[][2]string{{"00B0000004", "019000"}, {"00B0000103", "6282"}, {"00B0000404", "029000"}, {"00B0000503", "6282"}, {"00B0000804", "039000"}, {"00B0000903", "6282"}}, "010203"},
+		{"select-aid tries lengths while the card minds them", "", `
+  - select-aid: {aid: A0, le: [none, 256, 255], as: id-bytes}`,
+			[][2]string{{"00A4040001A0", "6700"}, {"00A4040001A000", "6700"}, {"00A4040001A0FF", "019000"}}, "01"},
+		{"other refusals of select end the lengths", "", `
+  - select-aid: {aid: A0, le: [none, 256], as: id-bytes, optional: ["6A82"]}`,
+			[][2]string{{"00A4040001A0", "6A82"}}, ""},
+		{"select with a remark", "", `
+  - select-file: {fid: 0001, p2: 04, expect: ["62xx"], le: 256, as: id-bytes}`,
+			[][2]string{{"00A4000402000100", "62036283"}}, "6203"},
+		{"records up to the last", "", `
+  - read-record: {sfi: 05, from: 1, to: end, append: id-bytes, as: rec}`,
+			[][2]string{{"00B2012C00", "019000"}, {"00B2022C00", "029000"}, {"00B2032C00", "6A83"}}, "0102"},
+		{"records of a range, fewer than asked for", "", `
+  - read-record: {from: 2, to: 5, length: 1, as: rec, append: id-bytes}`,
+			[][2]string{{"00B2020401", "019000"}, {"00B2030401", "6A82"}}, "01"},
+		{"no record at all", "", `
+  - read-record: {from: 1, to: end, as: rec, append: id-bytes}`,
+			[][2]string{{"00B2010400", "6A83"}}, ""},
+		{"records in a file that is not there", "", `
+  - read-record: {sfi: 01, from: 1, to: end, as: rec, append: id-bytes, optional: ["6A82"]}`,
+			[][2]string{{"00B2010C00", "6A82"}}, ""},
+		{"get-data with data has no Le", "", `
+  - get-data: {tag: 1100, data: "0000", as: id-bytes}`,
+			[][2]string{{"00CA1100020000", "019000"}}, "01"},
+		{"get-data with class, data and length", "allow: [80CA]\n", `
+  - get-data: {tag: 9F7F, class: 80, data: "01", length: 5, as: id-bytes}`,
+			[][2]string{{"80CA9F7F010105", "019000"}}, "01"},
+		{"read to what FCP says", "", `
+  - select-file: {fid: 0001, p2: 04, le: 256}
+  - read-binary: {length: {header: fcp}, as: id-bytes}`,
+			[][2]string{{"00A4000402000100", "62068002000383009000"}, {"00B0000003", "0102039000"}}, "010203"},
+		{"FCI with the size in tag 81, from an offset, bounded", "", `
+  - select-file: {fid: 0001, le: 256}
+  - read-binary: {offset: 1, length: {header: fcp, max: 2}, as: id-bytes}`,
+			[][2]string{{"00A4000002000100", "6F048102000A9000"}, {"00B0000102", "01029000"}}, "0102"},
+		{"no FCP: to the end", "", `
+  - read-binary: {length: {header: fcp}, as: id-bytes}`,
+			[][2]string{{"00B00000FF", "016282"}}, "01"},
+		{"header ascii-hex, with more behind", "", `
+  - read-binary: {length: {header: ascii-hex, digits: 4, add: 1}, chunk: 5, as: id-bytes}`,
+			[][2]string{{"00B0000005", "30303032AA9000"}, {"00B0000502", "BBCC9000"}}, "30303032AABBCC"},
+		{"header ascii-hex that is none: to the end", "", `
+  - read-binary: {length: {header: ascii-hex, digits: 2}, chunk: 2, as: id-bytes}`,
+			[][2]string{{"00B0000002", "7A7A9000"}, {"00B0000202", "AA6282"}}, "7A7AAA"},
+		{"a header that lies is bounded by max", "", `
+  - read-binary: {length: {header: be16, max: 4}, chunk: 2, as: id-bytes}`,
+			[][2]string{{"00B0000002", "FFF09000"}, {"00B0000202", "01029000"}}, "FFF00102"},
+		{"a card's own end of file", "", `
+  - read-binary: {length: eof, chunk: 1, eof: ["6985"], as: id-bytes}`,
+			[][2]string{{"00B0000001", "019000"}, {"00B0000101", "6985"}}, "01"},
+		{"but not before the first block", "", `
+  - read-binary: {length: eof, chunk: 1, eof: ["6985"], as: id-bytes, optional: ["6985"]}`,
+			[][2]string{{"00B0000001", "6985"}}, ""},
+		{"one capture per value of a loop", "", `
+  - for-each: {var: n, in: [1, 0x0A], steps: [read-record: {number: "${n}", as: "rec-${n}"}]}
+  - read-record: {number: 3, as: id-bytes, when: {from: rec-10, equals: "02"}}
+  - read-record: {number: 4, as: id-bytes, when: {from: rec-1, equals: "02"}}`,
+			[][2]string{{"00B2010400", "019000"}, {"00B20A0400", "029000"}, {"00B2030400", "039000"}}, "03"},
+		{"when on the count of records", "", `
+  - read-record: {from: 1, to: 2, as: rec}
+  - read-record: {number: 7, as: id-bytes, when: {from: rec-count, equals: "2"}}`,
+			[][2]string{{"00B2010400", "019000"}, {"00B2020400", "029000"}, {"00B2070400", "039000"}}, "03"},
+		{"when inside a macro and on try", "define:\n  m: {params: [n], steps: [read-record: {number: \"${n}\", when: {from: head, present: true}}]}\n", `
+  - m: {n: 1}
+  - read-record: {number: 2, as: head}
+  - m: {n: 3, as: id-bytes}
+  - try: {steps: [read-record: {number: 4}], when: {from: head, present: false}}`,
+			[][2]string{{"00B2020400", "019000"}, {"00B2030400", "059000"}}, "05"},
 		{"optional names its refusals", "", `
   - read-record: {number: 1, as: id-bytes, optional: ["6A8x"]}`,
 			[][2]string{{"00B2010400", "6A83"}}, ""},
