@@ -22,7 +22,8 @@
 // only). A link therefore makes them in a goroutine of its own, everybody else
 // waits with a context and a limit. A link that is stuck with a mute card is left
 // behind; it ends by itself when the card leaves or the service ends, and no
-// further card is tried in that reader before it has. [Driver.Run] waits a
+// further card is tried in that reader before it has, which a fault says. Other readers
+// have contexts of their own and go on. [Driver.Run] waits a
 // short while for such a link and then returns without it.
 //
 // On Windows the process does not start without winscard.dll, which Windows has
@@ -63,6 +64,7 @@ type Driver struct {
 	read   func(ctx context.Context, ch card.Channel, info card.Info) (drivers.Read, error)
 	log    *slog.Logger
 	limits limits
+	now    func() moment
 }
 
 // limits bound what cannot be cancelled. They are fields so that tests need not
@@ -70,6 +72,7 @@ type Driver struct {
 type limits struct {
 	apdu    time.Duration // one SCardTransmit; slow cards need 2 to 3 s for a signature, readers give up after about 10
 	connect time.Duration // SCardConnect, which may reset the card, or SCardBeginTransaction
+	stable  time.Duration // presence without a break that ends bouncing
 	settle  time.Duration // from a failed command to the event that says the card left
 	grace   time.Duration // for stuck calls when Run ends
 	watch   time.Duration // longest wait of the watcher, which then shows that the service answers
@@ -85,9 +88,11 @@ func New(cfg Config) *Driver {
 	return &Driver{
 		read: cfg.Read,
 		log:  log.With("driver", Name),
+		now:  now,
 		limits: limits{
 			apdu:    10 * time.Second,
 			connect: 3 * time.Second,
+			stable:  300 * time.Millisecond,
 			settle:  600 * time.Millisecond, // vpcd is polled every 400 ms
 			grace:   2 * time.Second,
 			watch:   30 * time.Second,

@@ -38,12 +38,20 @@ var (
 	errBusy = errors.New("another program is in a transaction with the card; close it")
 	// errHung is a service that takes calls and does not answer them.
 	errHung = errors.New("the PC/SC service hangs; restart it: systemctl restart pcscd, or the Windows service SCardSvr")
+	// errStuck is a reader whose last card left it in a call that does not end.
+	errStuck = errors.New("the reader has not finished with the last card; re-plug it, or restart the PC/SC service")
 	// errNoAnswer is a response without a status word (ISO 7816-4, 5.1), which
 	// vpcd and some readers pass on as success when the card is pulled.
 	errNoAnswer = errors.New("response without status word; present the card again")
 	// errNoProtocol is a connection that cannot carry APDUs.
 	errNoProtocol = errors.New("card speaks neither T=0 nor T=1; it may be a memory card or the wrong way round")
 )
+
+// polkitRemedy is for pcsc-lite, which lets active local sessions in and nobody else: a
+// daemon has none.
+const polkitRemedy = "polkit refuses this user; reinstall the packaged rule /usr/share/polkit-1/rules.d/60-cardferry-pcsc.rules, " +
+	"or put one in /etc/polkit-1/rules.d that returns polkit.Result.YES to the service's user for the actions " +
+	"org.debian.pcsc-lite.access_pcsc and org.debian.pcsc-lite.access_card"
 
 // codes are the PC/SC error codes a reader driver meets (PC/SC part 5; pcsclite.h
 // and winerror.h agree on the values).
@@ -81,8 +89,7 @@ var codes = map[scard.Error]struct {
 	scard.ErrUnpoweredCard:      {"SCARD_W_UNPOWERED_CARD", classUnready, "card upside down, contacts dirty, or a memory card"},
 	scard.ErrResetCard:          {"SCARD_W_RESET_CARD", classReset, "another program keeps resetting the card; close it"},
 	scard.ErrRemovedCard:        {"SCARD_W_REMOVED_CARD", classRemoved, ""},
-	scard.ErrSecurityViolation: {"SCARD_W_SECURITY_VIOLATION", classDenied, "polkit refuses this user; install a rule that allows " +
-		"org.debian.pcsc-lite.access_pcsc and org.debian.pcsc-lite.access_card"},
+	scard.ErrSecurityViolation:  {"SCARD_W_SECURITY_VIOLATION", classDenied, polkitRemedy},
 }
 
 // pcscError is a PC/SC code with the call that returned it. Its text is the same
@@ -149,6 +156,8 @@ func classify(err error) class {
 		return classBusy
 	case errors.Is(err, errHung):
 		return classServiceDown
+	case errors.Is(err, errStuck):
+		return classHardware
 	case errors.Is(err, errNoAnswer):
 		return classTransport
 	case errors.Is(err, errNoProtocol):

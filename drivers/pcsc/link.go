@@ -19,8 +19,9 @@ import (
 // call that is stuck. A link is used by one goroutine, and not after a call that
 // did not return.
 type link struct {
-	calls chan func(*handle)
-	done  chan struct{} // closed when the goroutine has ended and everything is released
+	calls   chan func(*handle)
+	done    chan struct{} // closed when the goroutine has ended and everything is released
+	reading bool          // the card was the link's: a call that is stuck is stuck with it
 }
 
 // handle is what the link's goroutine owns.
@@ -119,7 +120,7 @@ func (h *handle) begin() (card.Info, error) {
 	if err != nil {
 		return card.Info{}, wrap("SCardStatus", err)
 	}
-	info := card.Info{ATR: bytes.Clone(status.Atr), Contactless: contactless(status.Atr)}
+	info := card.Info{ATR: bytes.Clone(status.Atr), Contactless: contactless(status.Reader, status.Atr)}
 	switch h.card.ActiveProtocol() {
 	case scard.ProtocolT0:
 		info.Protocol = card.T0
@@ -150,10 +151,4 @@ func (h *handle) release() (struct{}, error) {
 		_ = h.context.Release()
 	}
 	return struct{}{}, nil
-}
-
-// contactless recognises the ATR that a reader makes up for a contactless card:
-// 3B 8n 80 01 … (PC/SC part 3, 3.1.3.2.3: no interface bytes but TD1 80, TD2 01).
-func contactless(atr []byte) bool {
-	return len(atr) >= 4 && atr[0] == 0x3B && atr[1]&0xF0 == 0x80 && atr[2] == 0x80 && atr[3] == 0x01
 }

@@ -28,6 +28,19 @@ var (
 	winName = regexp.MustCompile(`^(.*\S) ([0-9]+)$`)
 )
 
+// contactlessName recognises the readers, or slots of readers, that say of themselves
+// that they are contactless: "ACS ACR122U PICC Interface", "OMNIKEY CardMan 5x21-CL".
+var contactlessName = regexp.MustCompile(`(?i)\b(picc|contactless|nfc|rfid|cl)\b`)
+
+// contactless says whether a card is contactless: its ATR is one that a reader makes up
+// for such a card, 3B 8n 80 01 … (PC/SC part 3, 3.1.3.2.3: no interface bytes but TD1 80,
+// TD2 01), or the reader can do nothing else. A reader that has both in one slot is
+// known by the ATR only.
+func contactless(pcscName string, atr []byte) bool {
+	madeUp := len(atr) >= 4 && atr[0] == 0x3B && atr[1]&0xF0 == 0x80 && atr[2] == 0x80 && atr[3] == 0x01
+	return madeUp || contactlessName.MatchString(pcscName)
+}
+
 func parseName(pcscName string) address {
 	if m := liteName.FindStringSubmatch(pcscName); m != nil {
 		return address{product: m[1], device: m[2], slot: m[3]}

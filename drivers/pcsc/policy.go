@@ -16,9 +16,9 @@ type verdict struct {
 	cold  bool // power the card off and on at the next try
 }
 
-// bounce is how long to wait between tries while contacts still bounce: some
+// bounceWaits are how long to wait between tries while contacts still bounce: some
 // readers say unresponsive for the first 200 to 800 ms of an insertion.
-var bounce = []time.Duration{100 * time.Millisecond, 150 * time.Millisecond, 250 * time.Millisecond, 400 * time.Millisecond}
+var bounceWaits = []time.Duration{100 * time.Millisecond, 150 * time.Millisecond, 250 * time.Millisecond, 400 * time.Millisecond}
 
 const (
 	sharingTries = 5                      // in quick succession, before the clerk is told
@@ -58,9 +58,9 @@ func decide(c class, n int, settle time.Duration) verdict {
 		return verdict{fault: drivers.FaultInUse, again: true} // once the stuck call has returned
 	case classUnready:
 		switch {
-		case n <= len(bounce):
-			return verdict{again: true, wait: bounce[n-1]}
-		case n == len(bounce)+1:
+		case n <= len(bounceWaits):
+			return verdict{again: true, wait: bounceWaits[n-1]}
+		case n == len(bounceWaits)+1:
 			return verdict{again: true, cold: true}
 		default:
 			return verdict{fault: drivers.FaultUnresponsive}
@@ -69,7 +69,7 @@ func decide(c class, n int, settle time.Duration) verdict {
 		// A torn ATR names no protocol either, and the service keeps it until
 		// the card is powered anew.
 		if n == 1 {
-			return verdict{again: true, wait: bounce[0], cold: true}
+			return verdict{again: true, wait: bounceWaits[0], cold: true}
 		}
 		return verdict{fault: drivers.FaultUnresponsive}
 	case classSilent:

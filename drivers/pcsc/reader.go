@@ -21,6 +21,7 @@ type reader struct {
 	log      *slog.Logger
 	states   chan state // the newest state the watcher has seen, one place
 	link     *link      // of the last try; belongs to whichever goroutine emits
+	bounce   bounce
 	detach   context.CancelFunc
 	done     chan struct{} // closed after the last event
 }
@@ -47,7 +48,7 @@ func (r *reader) run(ctx context.Context, previous <-chan struct{}) {
 		select {
 		case <-ctx.Done():
 		case s := <-r.states:
-			for s.present() {
+			for s = r.settled(ctx, s); s.present(); s = r.settled(ctx, s) {
 				s = r.serve(ctx, s)
 			}
 		}
@@ -63,14 +64,16 @@ func (r *reader) serve(ctx context.Context, s state) state {
 	cardCtx, cardLeft := context.WithCancel(ctx)
 	defer cardLeft()
 	r.event(drivers.Event{Type: drivers.Presented})
-	changes, done := make(chan struct{}, 1), make(chan struct{})
+	changes, done := make(chan struct{}, 1), make(chan bool, 1)
+	began := time.Now()
 	go func() {
-		defer close(done)
-		r.session(cardCtx, changes)
+		done <- r.session(cardCtx, changes)
 	}()
 	next := r.stays(ctx, s, changes)
+	stayed := time.Since(began)
 	cardLeft()
-	<-done
+	read := <-done
+	r.bounce.left(stayed, read, r.d.limits.stable)
 	r.event(drivers.Event{Type: drivers.Removed})
 	return next
 }
@@ -94,9 +97,9 @@ func (r *reader) stays(ctx context.Context, s state, changes chan<- struct{}) st
 	}
 }
 
-// session reads the present card. A panic, in a decoder say, ends the session
-// and not the daemon.
-func (r *reader) session(ctx context.Context, changes <-chan struct{}) {
+// session reads the present card and says whether that worked. A panic, in a decoder
+// say, ends the session and not the daemon.
+func (r *reader) session(ctx context.Context, changes <-chan struct{}) (read bool) {
 	s := &session{r: r, changes: changes, failures: map[class]int{}, reported: map[drivers.FaultCode]bool{}}
 	defer func() {
 		if v := recover(); v != nil {
@@ -104,21 +107,26 @@ func (r *reader) session(ctx context.Context, changes <-chan struct{}) {
 				Fault: &drivers.Fault{Code: drivers.FaultReadFailed, Detail: panicked(v).Error()}})
 		}
 	}()
-	s.run(ctx)
+	return s.run(ctx)
 }
 
 // linkFree waits until the last try has let go of the card; it returns false when
-// ctx ended first.
-func (r *reader) linkFree(ctx context.Context) bool {
+// ctx ended first. A nil late waits for as long as it takes.
+func (r *reader) linkFree(ctx context.Context, late <-chan time.Time) (free bool, err error) {
 	if r.link == nil {
-		return ctx.Err() == nil
+		return ctx.Err() == nil, nil
 	}
 	select {
 	case <-r.link.done:
 		r.link = nil
-		return ctx.Err() == nil
+		return ctx.Err() == nil, nil
+	case <-late:
+		if r.link.reading {
+			return false, errStuck
+		}
+		return false, errBusy
 	case <-ctx.Done():
-		return false
+		return false, nil
 	}
 }
 

@@ -26,10 +26,10 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 	snapshots, ended := make(chan snapshot), make(chan struct{})
 	go func() {
 		defer close(ended)
-		watch(ctx, d.limits.watch, snapshots)
+		d.watch(ctx, snapshots)
 	}()
 	a := newAttendance(d, emit)
-	hung := time.NewTimer(d.limits.hung)
+	hung, heard := time.NewTimer(d.limits.hung), d.now()
 	defer hung.Stop()
 	for {
 		select {
@@ -37,9 +37,15 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 			d.finish(ended, a.leaving.Wait)
 			return nil
 		case <-hung.C: // goes again with the next snapshot
+			if suspended(heard, d.now(), d.limits.hung) { // nobody could have answered
+				hung.Reset(d.limits.hung)
+				heard = d.now()
+				continue
+			}
 			a.lost(ctx, errHung)
 		case s := <-snapshots:
 			hung.Reset(d.limits.hung)
+			heard = d.now()
 			if s.err != nil {
 				a.lost(ctx, s.err)
 			} else {

@@ -4,6 +4,7 @@ package pcsc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -44,29 +45,40 @@ type readerState struct {
 	state    state
 }
 
-// watch reports snapshots until ctx ends, one at least whenever the longest wait
-// is over. After an error it starts over with a
-// new context, which is the only thing that helps once a service has gone (an
-// old context stays "valid" for ever).
-func watch(ctx context.Context, longest time.Duration, out chan<- snapshot) {
+// errResumed ends a watch after the machine slept: the service may have forgotten the
+// context, and some answer with SCARD_E_UNEXPECTED from then on.
+var errResumed = errors.New("the machine was suspended")
+
+// watch reports snapshots until ctx ends, one at least whenever the longest wait is
+// over. After an error it starts over with a new context, which is the only thing that
+// helps once a service has gone (an old context stays "valid" for ever). After a suspend
+// it takes a new context without a word: what is known of readers and cards stays, and
+// what changed meanwhile shows as any change does.
+func (d *Driver) watch(ctx context.Context, out chan<- snapshot) {
 	var pause backoff
+	w := newWatcher(d)
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := observe(ctx, longest, out)
-		if ctx.Err() != nil {
+		err := w.observe(ctx, out)
+		switch {
+		case ctx.Err() != nil:
 			return
+		case errors.Is(err, errResumed):
+			d.log.Info("the machine was suspended; the PC/SC context is a new one")
+			continue
 		}
 		select {
 		case out <- snapshot{err: err}:
 		case <-ctx.Done():
 			return
 		}
+		w = newWatcher(d)
 		sleep(ctx, pause.next(time.Since(began)))
 	}
 }
 
 // observe reports snapshots from one PC/SC context until that fails or ctx ends.
-func observe(ctx context.Context, longest time.Duration, out chan<- snapshot) (err error) {
+func (w *watcher) observe(ctx context.Context, out chan<- snapshot) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("PC/SC binding panicked (%T) while watching readers", v)
@@ -78,7 +90,7 @@ func observe(ctx context.Context, longest time.Duration, out chan<- snapshot) (e
 	}
 	defer func() { _ = sc.Release() }() // the service may be gone
 	defer cancelOnDone(ctx, sc)()
-	w := &watcher{sc: sc, wait: shortWait, longest: longest}
+	w.sc = sc
 	for ctx.Err() == nil {
 		if err := w.relist(); err != nil {
 			return err
@@ -123,8 +135,9 @@ func cancelOnDone(ctx context.Context, sc *scard.Context) (stop func()) {
 	return func() { close(stopped); <-ended }
 }
 
-// watcher is the state of one context's watch.
+// watcher is what is known of the readers, from one loss of the service to the next.
 type watcher struct {
+	now    func() moment
 	sc     *scard.Context
 	states []scard.ReaderState // readers in the service's order
 	pnp    scard.ReaderState
@@ -134,6 +147,10 @@ type watcher struct {
 	wait    time.Duration // the next one
 	longest time.Duration // any wait
 	idle    int           // waits in a row without news
+}
+
+func newWatcher(d *Driver) *watcher {
+	return &watcher{now: d.now, wait: min(shortWait, d.limits.watch), longest: d.limits.watch}
 }
 
 // relist brings the list of readers up to date. What is known about readers that
@@ -193,9 +210,12 @@ func (w *watcher) next(ctx context.Context) (due bool, err error) {
 		sleep(ctx, timeout)
 		return true, nil
 	}
+	began := w.now()
 	err = wrap("SCardGetStatusChange", w.sc.GetStatusChange(args, timeout))
 	news := false
 	switch {
+	case suspended(began, w.now(), timeout):
+		return false, errResumed
 	case err == nil:
 		news = w.learn(args)
 	case is(err, scard.ErrTimeout):

@@ -19,35 +19,55 @@ type session struct {
 	reported map[drivers.FaultCode]bool
 }
 
-// run reports one Completed, or at most one Faulted per fault code. It returns
-// soon after ctx has ended, whatever the card does.
-func (s *session) run(ctx context.Context) {
+// run reports one Completed, which it returns as true, or at most one Faulted per
+// fault code. It returns soon after ctx has ended, whatever the card does.
+func (s *session) run(ctx context.Context) (done bool) {
 	cold := false
 	for {
-		if !s.r.linkFree(ctx) {
-			return
+		if !s.linkFree(ctx) {
+			return false
 		}
 		read, err := s.attempt(ctx, cold)
 		if err == nil {
 			s.complete(read)
-			return
+			return true
 		}
 		if ctx.Err() != nil {
-			return // the card left: nothing to say
+			return false // the card left: nothing to say
 		}
 		c := classify(err)
 		s.failures[c]++
 		v := decide(c, s.failures[c], s.r.d.limits.settle)
-		if v.fault != "" && !s.reported[v.fault] {
-			s.reported[v.fault] = true
-			s.r.event(drivers.Event{Type: drivers.Faulted, Fault: &drivers.Fault{Code: v.fault, Detail: err.Error()}})
+		if v.fault != "" {
+			s.fault(v.fault, err)
 		}
 		s.r.log.Debug("card not read", "error", err, "failures", s.failures[c], "again", v.again)
 		if !v.again || !s.wait(ctx, c, v.wait) {
-			return
+			return false
 		}
 		cold = v.cold
 	}
+}
+
+// fault reports a fault unless this card has had one with that code.
+func (s *session) fault(code drivers.FaultCode, err error) {
+	if !s.reported[code] {
+		s.reported[code] = true
+		s.r.event(drivers.Event{Type: drivers.Faulted, Fault: &drivers.Fault{Code: code, Detail: err.Error()}})
+	}
+}
+
+// linkFree waits until the last try, possibly at another card, has let go, and says so
+// when that takes too long. It returns false when ctx ended first.
+func (s *session) linkFree(ctx context.Context) bool {
+	late := time.NewTimer(s.r.d.limits.connect)
+	defer late.Stop()
+	free, err := s.r.linkFree(ctx, late.C)
+	if err != nil {
+		s.fault(decide(classify(err), 1, 0).fault, err)
+		free, _ = s.r.linkFree(ctx, nil)
+	}
+	return free
 }
 
 // wait lets d pass. What another program holds may be free as soon as the state
@@ -85,6 +105,7 @@ func (s *session) attempt(ctx context.Context, cold bool) (drivers.Read, error) 
 	if err != nil {
 		return drivers.Read{}, err
 	}
+	l.reading = true
 	ch := &channel{link: l, limit: limits.apdu}
 	read, err := s.r.d.read(ctx, ch, info)
 	if ch.lost != nil {

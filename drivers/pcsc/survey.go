@@ -18,7 +18,9 @@ func Survey(ctx context.Context) ([]Surveyed, *drivers.Fault) {
 	seen, ended := make(chan snapshot), make(chan struct{})
 	go func() {
 		defer close(ended)
-		watch(watching, shortWait, seen)
+		d := New(Config{})
+		d.limits.watch = shortWait
+		d.watch(watching, seen)
 	}()
 	defer func() {
 		cancel()
