@@ -82,7 +82,8 @@ func (s *session) converse(ctx context.Context, c command) ([]byte, statusWord, 
 		return nil, 0, err
 	}
 	// 6Cxx: right length is xx. Some cards say 67xx (ISO 7816-4 has only 6700).
-	if sw&0xFF00 == 0x6C00 || sw&0xFF00 == 0x6700 && sw != 0x6700 {
+	// A reader command without an answer keeps its form, whatever the reader says.
+	if (sw&0xFF00 == 0x6C00 || sw&0xFF00 == 0x6700 && sw != 0x6700) && (c.ne > 0 || !c.builtin) {
 		if err := s.wait(ctx); err != nil {
 			return nil, 0, err
 		}
