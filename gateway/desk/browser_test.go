@@ -111,6 +111,14 @@ func pageShowsReads(t *testing.T, openTab opener) {
 	d.Publish(drivers.Event{Type: drivers.Completed, Time: code.Time, Reader: scanner, Read: &code})
 	b.wantText(t, "#result", "这个码要联网核实")
 	b.picture(t, "payment-code-zh")
+	locked := aRead()
+	locked.Medium, locked.Patient, locked.Coverage, locked.Assurance = "tw-nhi", nil, nil, drivers.UIDOnly
+	locked.Warnings = []drivers.Warning{{Code: "needs_pin"}}
+	publishRead(d, locked)
+	b.wantText(t, "#result", "这张卡在这里打不开", "须持卡人输入密码")
+	b.wantText(t, "#medium", "健保卡")
+	b.picture(t, "locked-card-zh")
+	d.Publish(drivers.Event{Type: drivers.Removed, Reader: slot})
 
 	d.Publish(drivers.Event{Type: drivers.Faulted, Time: time.Now(), Reader: idReader, Fault: &drivers.Fault{Code: drivers.FaultUnresponsive, Detail: "SW 0x9F 0x21"}})
 	d.Publish(drivers.Event{Type: drivers.Faulted, Time: time.Now(), Reader: drivers.Reader{Driver: "pcsc"}, Fault: &drivers.Fault{Code: drivers.FaultServiceDown}})

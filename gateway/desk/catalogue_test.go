@@ -181,7 +181,7 @@ func TestEveryTextOfThePageIsThere(t *testing.T) {
 			}
 		}
 	}
-	built := []string{"page.link.up", "page.link.down", "page.unknown_card.say", "page.unknown_code.say", "page.payment_code.say", "page.refused.say", "page.no_person.say", "page.bank_card.say", "page.ambiguous.say", "page.needs_online.say"}
+	built := []string{"page.link.up", "page.link.down", "page.unknown_card.say", "page.unknown_code.say", "page.payment_code.say", "page.refused.say", "page.forged.say", "page.no_person.say", "page.bank_card.say", "page.ambiguous.say", "page.needs_online.say"}
 	for k := range maps.Keys(texts) {
 		if strings.HasPrefix(k, "page.") && !used[k] && !slices.Contains(built, k) {
 			t.Errorf("nothing uses %s", k)

@@ -47,9 +47,17 @@ function sign(name, look, title, ...sentences) {
 // verdicts are the warnings that say by themselves why there is no patient, the
 // strongest first, with the text that tells it.
 const verdicts = [
+  ['signature_invalid', 'page.forged'],
   ['payment_code', 'page.payment_code'],
   ['bank_card', 'page.bank_card'],
   ['card_refused', 'page.refused'],
+  ['staff_card', 'page.refused'],
+  ['not_a_patient_card', 'page.refused'],
+  ['needs_pin', 'page.locked'],
+  ['needs_can', 'page.locked'],
+  ['needs_sam', 'page.locked'],
+  ['needs_licence', 'page.locked'],
+  ['needs_key', 'page.locked'],
   ['ambiguous', 'page.ambiguous'],
   ['needs_online', 'page.needs_online'],
   ['card_unknown', 'page.unknown_card'],
@@ -67,9 +75,12 @@ function nobody(picture) {
   } else if (read.medium === 'unknown') {
     what = picture.scanned ? 'page.unknown_code' : 'page.unknown_card';
   }
-  const stop = ['page.payment_code', 'page.bank_card', 'page.refused'].indexOf(what) >= 0;
-  const painted = sign(stop ? 'stop' : 'unknown', 'care', what, what + '.say');
-  painted.nodes.unshift(simulated(read));
+  const stop = ['page.payment_code', 'page.bank_card', 'page.refused', 'page.forged'].indexOf(what) >= 0;
+  // What a locked card needs is the sentence itself.
+  const why = what === 'page.locked' ? 'warning.' + verdict[0] : what + '.say';
+  const painted = sign(stop ? 'stop' : 'unknown', 'care', what, why);
+  painted.nodes.unshift(simulated(read), read.medium !== 'unknown' && node('p', { class: 'source' },
+    node('strong', { id: 'medium' }, mediumOf(read.medium))));
   painted.nodes.push(warnings(list.filter((w) => !verdict || w.code !== verdict[0]), false));
   const extras = read.extras || {};
   if (what === 'page.refused' && typeof extras.message === 'string') {
