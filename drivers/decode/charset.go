@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,35 +19,76 @@ import (
 // field is then flagged "lossy_text" and its bytes kept in hex. ASCII is for
 // codes and identifiers, where half a value is worse than none: anything but
 // printable ASCII makes the field unreadable.
-type decodeText struct{ charset string }
+type decodeText struct {
+	charset string
+	enc     encoding.Encoding // nil: decoded here
+}
+
+// charsets has the names that `text` takes. GB 18030 is a superset of GBK and
+// GB 2312; Windows-874 is TIS-620 with additions.
+var charsets = []struct {
+	name string
+	enc  encoding.Encoding
+}{
+	{"ascii", nil}, {"utf-8", nil}, {"big5", nil}, {"iso-646-de", nil}, {"iso-646-dk", nil},
+	{"iso-8859-1", charmap.ISO8859_1}, {"iso-8859-2", charmap.ISO8859_2}, {"iso-8859-5", charmap.ISO8859_5},
+	{"iso-8859-15", charmap.ISO8859_15}, {"windows-1252", charmap.Windows1252},
+	{"utf-16le", unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)},
+	{"utf-16be", unicode.UTF16(unicode.BigEndian, unicode.UseBOM)},
+	{"utf-16", unicode.UTF16(unicode.BigEndian, unicode.UseBOM)}, // RFC 2781, section 4.3
+	{"gb18030", simplifiedchinese.GB18030}, {"tis-620", charmap.Windows874}, {"shift_jis", japanese.ShiftJIS},
+}
+
+func charsetNames() []string {
+	names := make([]string, len(charsets))
+	for i := range charsets {
+		names[i] = charsets[i].name
+	}
+	return names
+}
+
+func (*decodeText) Shape() Shape { return textOf(charsetNames()...) }
 
 func (t *decodeText) DecodeNode(d *Decoder, n *yaml.Node) {
-	t.charset = d.Choice(n, "ascii", "utf-8", "utf-16le", "utf-16be", "iso-8859-1", "iso-8859-15",
-		"windows-1252", "gb18030", "big5", "tis-620", "shift-jis")
+	t.charset = d.Choice(n, charsetNames()...)
+	for i := range charsets {
+		if charsets[i].name == t.charset {
+			t.enc = charsets[i].enc
+		}
+	}
 }
 
 func (*decodeText) kinds() (in, out Kind) { return KindBytes, KindText }
 
 func (t *decodeText) apply(e *evaluation, v Value) (Value, error) {
-	raw := v.b
 	var s string
 	switch t.charset {
 	case "ascii":
-		if bytes.ContainsFunc(raw, func(c rune) bool { return c < 0x20 || c > 0x7E }) {
-			return Value{}, errUnreadable
+		for _, c := range v.b {
+			if c < 0x20 || c > 0x7E {
+				return Value{}, errUnreadable
+			}
 		}
-		s = string(raw)
+		return textValue(v.b), nil
 	case "utf-8":
-		s = strings.ToValidUTF8(string(raw), "\uFFFD")
+		s = strings.ToValidUTF8(string(v.b), "\uFFFD")
 	case "big5":
-		s = decodeBig5(raw)
+		s = decodeBig5(v.b)
+	case "iso-646-de", "iso-646-dk":
+		s = decodeISO646(v.b, t.charset)
 	default:
-		b, err := charsetByName(t.charset).NewDecoder().Bytes(raw)
+		b, err := t.enc.NewDecoder().Bytes(v.b)
 		if err != nil {
 			return Value{}, errUnreadable
 		}
 		s = string(b)
 	}
+	return e.clean(s, v.b), nil
+}
+
+// clean makes text of s, decoded from raw: control and private use characters and
+// what could not be decoded are U+FFFD, and if there are any the text is lossy.
+func (e *evaluation) clean(s string, raw []byte) Value {
 	s = strings.Map(func(c rune) rune {
 		if c >= 0xE000 && c <= 0xF8FF || c >= 0xF0000 || c < 0x20 || c >= 0x7F && c <= 0x9F {
 			return utf8.RuneError
@@ -58,29 +98,28 @@ func (t *decodeText) apply(e *evaluation, v Value) (Value, error) {
 	if strings.ContainsRune(s, utf8.RuneError) {
 		e.lossy(raw)
 	}
-	return textValue([]byte(s)), nil
+	return textValue([]byte(s))
 }
 
-func charsetByName(name string) encoding.Encoding {
-	switch name {
-	case "utf-16le":
-		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
-	case "utf-16be":
-		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
-	case "iso-8859-1":
-		return charmap.ISO8859_1
-	case "iso-8859-15":
-		return charmap.ISO8859_15
-	case "windows-1252":
-		return charmap.Windows1252
-	case "gb18030": // superset of GBK and GB 2312
-		return simplifiedchinese.GB18030
-	case "tis-620": // Windows-874 is TIS-620 with additions
-		return charmap.Windows874
-	case "shift-jis":
-		return japanese.ShiftJIS
+// decodeISO646 decodes the national variants of ISO/IEC 646: DIN 66003 (German)
+// and DS 2089 (Danish), which put letters in the place of brackets.
+func decodeISO646(b []byte, variant string) string {
+	from, to := "@[\\]{|}~", []rune("§ÄÖÜäöüß")
+	if variant == "iso-646-dk" {
+		from, to = "[\\]{|}", []rune("ÆØÅæøå")
 	}
-	return encoding.Nop
+	var out strings.Builder
+	for _, c := range b {
+		switch i := strings.IndexByte(from, c); {
+		case c >= utf8.RuneSelf:
+			out.WriteRune(utf8.RuneError)
+		case i >= 0:
+			out.WriteRune(to[i])
+		default:
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
 }
 
 // decodeBig5 decodes Big5 without the Hong Kong supplement that x/text (as the

@@ -1,46 +1,32 @@
 package decode
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/xml"
-	"errors"
-	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// Bounds of documents on a card; real ones are a few kilobytes.
+// Bounds of documents; real ones are a few kilobytes.
 const (
-	maxInflated = 256 << 10
-	maxXMLDepth = 32
+	maxDepth    = 32
+	maxElements = 1 << 16
 )
 
-// gunzip inflates one gzip member (RFC 1952); what follows it is file padding.
-type gunzip struct{}
-
-func (*gunzip) kinds() (in, out Kind) { return KindBytes, KindBytes }
-
-func (*gunzip) apply(_ *evaluation, v Value) (Value, error) {
-	zr, err := gzip.NewReader(bytes.NewReader(v.b))
-	if err != nil {
-		return Value{}, errUnreadable
-	}
-	zr.Multistream(false)
-	out, err := io.ReadAll(io.LimitReader(zr, maxInflated+1))
-	if err != nil || len(out) > maxInflated {
-		return Value{}, errUnreadable
-	}
-	return BytesValue(out), nil
-}
-
-// element is a node of a document: its name, its own text, its children.
+// element is a node of a document: its name, its own text, its children. An
+// entry of a list is named by its number, an XML attribute by @ and its name.
 type element struct {
 	name     string
 	text     []byte
 	children []*element
+}
+
+// add appends a child with a text, unless there is none.
+func (e *element) add(name, text string) {
+	if text != "" {
+		e.children = append(e.children, &element{name: name, text: []byte(text)})
+	}
 }
 
 // find returns the first element at a path, in document order.
@@ -48,9 +34,10 @@ func (e *element) find(path [][]string) *element {
 	if len(path) == 0 {
 		return e
 	}
+	names, rest := path[0], path[1:]
 	for _, c := range e.children {
-		if slices.Contains(path[0], c.name) {
-			if found := c.find(path[1:]); found != nil {
+		if slices.Contains(names, c.name) {
+			if found := c.find(rest); found != nil {
 				return found
 			}
 		}
@@ -58,59 +45,27 @@ func (e *element) find(path [][]string) *element {
 	return nil
 }
 
-// parseXML reads a whole XML document. Names lose their namespaces, because
-// those change between card generations while the names stay; document types
-// and entities of their own are refused.
-type parseXML struct{}
-
-func (*parseXML) kinds() (in, out Kind) { return KindBytes, KindDocument }
-
-func (*parseXML) apply(_ *evaluation, v Value) (Value, error) {
-	if len(v.b) > maxInflated {
-		return Value{}, errUnreadable
+// documentValue makes a value of a document read from b, or of an empty one, which
+// is absent.
+func documentValue(b []byte, root *element) Value {
+	if root == nil {
+		return Value{}
 	}
-	dec := xml.NewDecoder(bytes.NewReader(v.b))
-	dec.CharsetReader = func(name string, in io.Reader) (io.Reader, error) {
-		switch name = strings.ToLower(name); name {
-		case "iso-8859-15", "iso-8859-1", "windows-1252":
-			return charsetByName(name).NewDecoder().Reader(in), nil
-		}
-		return nil, errUnreadable
-	}
-	stack := []*element{{}} // the document itself
-	for {
-		tok, err := dec.Token()
-		if errors.Is(err, io.EOF) && len(stack) == 1 && len(stack[0].children) == 1 {
-			return Value{b: v.b, kind: KindDocument, doc: stack[0].children[0]}, nil
-		}
-		if err != nil {
-			return Value{}, errUnreadable
-		}
-		top := stack[len(stack)-1]
-		switch t := tok.(type) {
-		case xml.Directive:
-			return Value{}, errUnreadable
-		case xml.StartElement:
-			e := &element{name: t.Name.Local}
-			top.children = append(top.children, e)
-			if stack = append(stack, e); len(stack) > maxXMLDepth {
-				return Value{}, errUnreadable
-			}
-		case xml.EndElement:
-			top.text = bytes.TrimSpace(top.text)
-			stack = stack[:len(stack)-1]
-		case xml.CharData:
-			top.text = append(top.text, t...)
-		}
-	}
+	return Value{b: b, kind: KindDocument, doc: root}
 }
 
-// path takes the text of the first element at a path of names below the root:
-// `path: Versicherter/Person/Vorname`. A step may name alternatives with |.
+// path takes the text of the first element at a path of names below the root.
 type path struct{ steps [][]string }
 
+func (*path) Shape() Shape { return Shape{Type: ShapeText, Pattern: `^[^/|]+([/|][^/|]+)*$`} }
+
 func (p *path) DecodeNode(d *Decoder, n *yaml.Node) {
-	for step := range strings.SplitSeq(d.Text(n), "/") {
+	text := d.Text(n)
+	if strings.Count(text, "/") >= maxDepth {
+		d.Fail(n, "a path has at most %d steps", maxDepth)
+		return
+	}
+	for step := range strings.SplitSeq(text, "/") {
 		alt := strings.Split(step, "|")
 		if slices.Contains(alt, "") {
 			d.Fail(n, "want a path of element names, such as Versicherter/Person/Vorname")
@@ -121,10 +76,81 @@ func (p *path) DecodeNode(d *Decoder, n *yaml.Node) {
 
 func (*path) kinds() (in, out Kind) { return KindDocument, KindText }
 
-func (p *path) apply(_ *evaluation, v Value) (Value, error) {
-	e := v.doc.find(p.steps)
-	if e == nil {
+func (p *path) apply(e *evaluation, v Value) (Value, error) {
+	found := v.doc.find(p.steps)
+	if found == nil {
 		return Value{}, errAbsent
 	}
-	return textValue(e.text), nil
+	if printable(found.text) {
+		return textValue(found.text), nil
+	}
+	line := strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ").Replace(string(found.text))
+	return e.clean(line, found.text), nil
+}
+
+// printable says whether text needs no cleaning: printable ASCII.
+func printable(b []byte) bool {
+	for _, c := range b {
+		if c < 0x20 || c > 0x7E {
+			return false
+		}
+	}
+	return true
+}
+
+// builder makes a document of nested Go values, as decoders of JSON and CBOR give
+// them, within bounds.
+type builder struct{ elements int }
+
+// build returns the element for v, or nil for nothing (null, empty text); false when
+// a bound is passed or a type is strange.
+func (b *builder) build(name string, v any, scalar func(any) (string, bool), depth int) (*element, bool) {
+	if b.elements++; depth == 0 || b.elements > maxElements {
+		return nil, false
+	}
+	e := &element{name: name}
+	switch x := v.(type) {
+	case nil:
+		return nil, true
+	case []any:
+		for i, item := range x {
+			if !b.child(e, strconv.Itoa(i), item, scalar, depth) {
+				return nil, false
+			}
+		}
+		return e, true
+	case map[any]any:
+		named := make(map[string]any, len(x))
+		for k, item := range x {
+			key, ok := scalar(k)
+			if !ok {
+				return nil, false
+			}
+			named[key] = item
+		}
+		return e, b.object(e, named, scalar, depth)
+	case map[string]any:
+		return e, b.object(e, x, scalar, depth)
+	}
+	s, ok := scalar(v)
+	e.text = []byte(s)
+	return e, ok
+}
+
+// object adds the members in order of name: Go's maps have none of their own.
+func (b *builder) object(e *element, members map[string]any, scalar func(any) (string, bool), depth int) bool {
+	for _, k := range KeysOf(members) {
+		if !b.child(e, k, members[k], scalar, depth) {
+			return false
+		}
+	}
+	return true
+}
+
+func (b *builder) child(e *element, name string, v any, scalar func(any) (string, bool), depth int) bool {
+	c, ok := b.build(name, v, scalar, depth-1)
+	if c != nil {
+		e.children = append(e.children, c)
+	}
+	return ok
 }

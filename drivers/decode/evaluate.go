@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"cardferry/drivers"
 )
@@ -14,6 +15,10 @@ import (
 type Options struct {
 	// Release names the sensitive fields that the site wants.
 	Release []string
+	// Keys are the public keys that signatures are checked with.
+	Keys Keys
+	// Today completes years of two digits; now without it.
+	Today time.Time
 }
 
 // Reading is what evaluating fields yields.
@@ -103,6 +108,9 @@ func (e *evaluation) apply(f *Field) (Value, error) {
 		if v, err = st.op.apply(e, v); err != nil {
 			return Value{}, err
 		}
+		if e.size += len(v.b); e.size > maxValues || len(v.b) > maxValue {
+			return Value{}, errUnreadable
+		}
 	}
 	return v, nil
 }
@@ -113,10 +121,10 @@ func (e *evaluation) source(f *Field) (Value, error) {
 	var out Value
 	for _, s := range slices.Concat(f.From, f.First) {
 		v := e.Values[s.Name]
-		if s.cut.from < len(v.b) && len(v.b) < s.cut.to {
+		if !s.cut.fills(v) {
 			return Value{}, errUnreadable
 		}
-		v.b = s.cut.of(v.b)
+		v.b = s.cut.cut(v)
 		switch {
 		case len(v.b) == 0:
 		case len(out.b) == 0:

@@ -30,9 +30,9 @@ type Output struct {
 // template is a piece of a resource: an object, a list, a text or a truth value.
 type template struct {
 	at    *yaml.Node
-	keys  []string // of an object
-	items []*template  // of an object or list
-	cond  string   // $if
+	keys  []string    // of an object
+	items []*template // of an object or list
+	cond  string      // $if
 	text  []textPart
 	truth *bool
 }

@@ -103,9 +103,9 @@ func (p *Predicate) Compile(d *Decoder, kinds map[string]Kind) {
 // compiled.
 func (p *Predicate) Holds(values map[string]Value) bool {
 	v := values[p.From.Name]
-	b := p.From.cut.of(v.b)
-	if p.From.cut.to > len(v.b) {
-		b = nil
+	var b []byte
+	if p.From.cut.fills(v) {
+		b = p.From.cut.cut(v)
 	}
 	switch {
 	case p.Present != nil:

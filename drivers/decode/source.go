@@ -3,16 +3,23 @@ package decode
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
 
 // Source is "name" or "name[from:to]": an input or an earlier field, whole or cut.
-// Offsets count bytes from 0, of text in UTF-8; either end may be left out.
+// Offsets count from 0, bytes of bytes and characters of text; either end may be left
+// out.
 type Source struct {
 	Name string
 	cut  slice
 	node *yaml.Node
+}
+
+// Shape describes a source.
+func (*Source) Shape() Shape {
+	return Shape{Type: ShapeText, Pattern: `^[A-Za-z][A-Za-z0-9-]*(\[[0-9]*:[0-9]*\])?$`}
 }
 
 // DecodeNode reads one source.
@@ -31,6 +38,11 @@ func (s Source) Cut(b []byte) []byte { return s.cut.of(b) }
 
 // sources is one source or a list of them.
 type sources []Source
+
+func (*sources) Shape() Shape {
+	one := new(Source).Shape()
+	return eitherOf(one, listOf(one))
+}
 
 func (s *sources) DecodeNode(d *Decoder, n *yaml.Node) {
 	for _, c := range oneOrMore(n) {
@@ -83,12 +95,36 @@ func (s slice) of(b []byte) []byte {
 	return b[s.from:s.to]
 }
 
-func (s *slice) DecodeNode(d *Decoder, n *yaml.Node) {
-	if !s.parse(n.Value) {
-		d.Fail(n, "want from:to, such as \"0:5\"")
+// cut cuts a value: bytes by bytes, text by characters.
+func (s slice) cut(v Value) []byte {
+	if v.kind != KindText || s == whole || ascii(v.b) {
+		return s.of(v.b)
 	}
+	var out []byte
+	for n := 0; len(v.b) > 0 && (s.to < 0 || n < s.to); n++ {
+		_, size := utf8.DecodeRune(v.b)
+		if n >= s.from {
+			out = append(out, v.b[:size]...)
+		}
+		v.b = v.b[size:]
+	}
+	return out
 }
-func (*slice) kinds() (in, out Kind) { return kindEither, kindEither }
-func (s *slice) apply(_ *evaluation, v Value) (Value, error) {
-	return Value{b: s.of(v.b), kind: v.kind}, nil
+
+// fills says whether the value reaches the end of the range, or has nothing in it.
+func (s slice) fills(v Value) bool {
+	n := len(v.b)
+	if v.kind == KindText && n >= s.to && s.to > 0 {
+		n = utf8.RuneCount(v.b)
+	}
+	return s.to <= n || s.from >= n
+}
+
+func ascii(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

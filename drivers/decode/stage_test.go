@@ -111,7 +111,7 @@ func TestStages(t *testing.T) {
 		{"gb18030, padded with wide spaces", "[text: gb18030, trim: space]", "b2e2a1a1", "测", ""},
 		{"tis-620", "[text: tis-620]", "b7b4cacdba", "ทดสอบ", ""},
 		{"tis-620, undefined", "[text: tis-620]", "b7db", "ท\uFFFD", lossy},
-		{"shift-jis", "[text: shift-jis]", "8e8e8cb1", "試験", ""},
+		{"shift_jis", "[text: shift_jis]", "8e8e8cb1", "試験", ""},
 		{"control characters never pass", "[text: iso-8859-1]", "411b5b", "A\uFFFD[", lossy},
 
 		{"tlv simple", "[tlv: {form: simple, path: \"09\"}, hex]", "08011109022233", "2233", ""},
@@ -132,11 +132,11 @@ func TestStages(t *testing.T) {
 		{"pointer to outside", "[pointer: 0, hex]", "00040009aabb", "", unreadable},
 		{"pointer pair missing", "[pointer: 1, hex]", "00040005aabb", "", ""},
 
-		{"gunzip", "[gunzip, text: ascii]", gzipped("hello"), "hello", ""},
-		{"gunzip with padding", "[gunzip, text: ascii]", gzipped("hello") + "00000000", "hello", ""},
-		{"gunzip of nonsense", "[gunzip, text: ascii]", "00112233", "", unreadable},
-		{"gunzip cut short", "[gunzip, text: ascii]", gzipped("hello")[:30], "", unreadable},
-		{"gunzip bomb", "[gunzip, hex]", gzipped(strings.Repeat("A", maxInflated+1)), "", unreadable},
+		{"gunzip", "[inflate: gzip, text: ascii]", gzipped("hello"), "hello", ""},
+		{"gunzip with padding", "[inflate: gzip, text: ascii]", gzipped("hello") + "00000000", "hello", ""},
+		{"gunzip of nonsense", "[inflate: gzip, text: ascii]", "00112233", "", unreadable},
+		{"gunzip cut short", "[inflate: gzip, text: ascii]", gzipped("hello")[:30], "", unreadable},
+		{"gunzip bomb", "[inflate: gzip, hex]", gzipped(strings.Repeat("A", maxInflated+1)), "", unreadable},
 		{"image", "[image: jpeg]", "ffd8ffe0ffd9ffff", "/9j/4P/Z", ""},
 		{"image of something else", "[image: jpeg]", "89504e47", "", unreadable},
 
@@ -152,7 +152,7 @@ func TestStages(t *testing.T) {
 		{"xml, document type", "[xml, path: a]", ascii(`<!DOCTYPE r [<!ENTITY e "x">]><r><a>&e;</a></r>`), "", unreadable},
 		{"xml, own entity", "[xml, path: a]", ascii("<r><a>&e;</a></r>"), "", unreadable},
 		{"xml, cut short", "[xml, path: a]", ascii("<r><b>"), "", unreadable},
-		{"xml, too deep", "[xml, path: a]", ascii(strings.Repeat("<r>", maxXMLDepth+1)), "", unreadable},
+		{"xml, too deep", "[xml, path: a]", ascii(strings.Repeat("<r>", maxDepth+1)), "", unreadable},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in, err := hex.DecodeString(tt.in)
@@ -223,10 +223,11 @@ func FuzzDate(f *testing.F) {
 	f.Add(" 750315")
 	f.Add("99999999")
 	f.Add("00:00.000")
-	patterns := []date{{Layout: "yyyymmdd"}, {Layout: "yyymmdd", Calendar: "roc"}, {Layout: "dd.mm.yyyy"}, {Layout: "yyyymmdd", Calendar: "buddhist", Never: []string{"99999999"}}}
+	patterns := pipeline(f, `[date: yyyymmdd, date: {layout: yyymmdd, calendar: roc}, date: dd.mm.yyyy, date: {layout: yyyymmdd, calendar: buddhist, never: ["99999999"]},
+		date: {layout: [yymmdd, mmyy], pivot: expiry}, date: {layout: [dd mon yyyy, dd.mon.yyyy, yyyy], months: [fr, nl, de]}, date: generalized]`)
 	f.Fuzz(func(t *testing.T, s string) {
 		for i := range patterns {
-			v, err := patterns[i].apply(&evaluation{}, TextValue(s))
+			v, err := patterns[i].op.apply(&evaluation{}, TextValue(s))
 			if err != nil {
 				continue
 			}
@@ -259,15 +260,19 @@ func FuzzCharset(f *testing.F) {
 	f.Add([]byte("\xA4\xFD\xFA\x40"))
 	f.Add([]byte("\x95\x34\xB2\x35\xAA\xA1"))
 	f.Add([]byte{0xFF, 0xFE, 0x00, 0xD8})
+	var all []stage
+	for _, name := range charsetNames() {
+		all = append(all, pipeline(f, "[text: "+name+"]")...)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, charset := range []string{"ascii", "utf-8", "utf-16le", "utf-16be", "iso-8859-1", "iso-8859-15", "windows-1252", "gb18030", "big5", "tis-620", "shift-jis"} {
-			r := &evaluation{Reading: &Reading{Raw: map[string]string{}}}
-			v, err := (&decodeText{charset}).apply(r, BytesValue(b))
+		for i := range all {
+			e := &evaluation{Reading: &Reading{Raw: map[string]string{}}}
+			v, err := all[i].op.apply(e, BytesValue(b))
 			if err != nil {
 				continue
 			}
-			if !utf8.Valid(v.b) || bytes.ContainsRune(v.b, utf8.RuneError) != (len(r.Warnings) == 1) {
-				t.Fatalf("%s: %q, %v", charset, v.b, r.Warnings)
+			if !utf8.Valid(v.b) || bytes.ContainsRune(v.b, utf8.RuneError) != (len(e.Warnings) == 1) {
+				t.Fatalf("%s: %q, %v", charsets[i].name, v.b, e.Warnings)
 			}
 		}
 	})
@@ -279,7 +284,7 @@ func FuzzDocument(f *testing.F) {
 	f.Add([]byte(`<?xml version="1.0" encoding="ISO-8859-15"?><r><a>`))
 	raw, _ := hex.DecodeString(gzipped("<r><a/></r>"))
 	f.Add(raw)
-	xmlOnly, both := pipeline(f, "[xml, path: a/b]"), pipeline(f, "[gunzip, xml, path: a/b]")
+	xmlOnly, both := pipeline(f, "[xml, path: a/b]"), pipeline(f, "[inflate: gzip, xml, path: a/b]")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, do := range [][]stage{xmlOnly, both} {
 			if got, _ := through(do, b); !utf8.ValidString(got) {
