@@ -3,6 +3,8 @@ package decode
 import (
 	"reflect"
 	"strings"
+
+	"cardferry/hl7/fhir/r4"
 )
 
 // The language describes itself, so that a JSON Schema and a reference page can be
@@ -118,14 +120,20 @@ type StageDoc struct {
 
 // Language is the whole language of values.
 type Language struct {
-	Field  Shape      // one entry of fields; its do refers to "stage"
-	Output Shape      // refers to "template"
+	Fields Shape      // the mapping of names to fields; `do` refers to "stage"
+	Output Shape      // patient and coverage refer to Types
 	Stages []StageDoc // in the order of the reference
+	// Types has what a ShapeRef other than "stage" refers to, by name: the FHIR
+	// types as far as templates know them, and "template" for extras.
+	Types map[string]Shape
 }
 
 // Describe returns the description of the language.
 func Describe() Language {
-	l := Language{Field: ShapeOf(reflect.TypeFor[Field]()), Output: ShapeOf(reflect.TypeFor[Output]())}
+	l := Language{Fields: ShapeOf(reflect.TypeFor[Fields]()), Output: ShapeOf(reflect.TypeFor[Output]()), Types: map[string]Shape{"template": extrasShape()}}
+	for _, t := range []reflect.Type{reflect.TypeFor[r4.Patient](), reflect.TypeFor[r4.Coverage]()} {
+		fhirTypes(t, l.Types)
+	}
 	for _, k := range stageTable {
 		op := k.make()
 		in, out := op.kinds()
@@ -138,4 +146,41 @@ func Describe() Language {
 		l.Stages = append(l.Stages, doc)
 	}
 	return l
+}
+
+const conditionDoc = "keeps the object only when this field is present"
+
+// extrasShape describes a template of any shape.
+func extrasShape() Shape {
+	again := Shape{Type: ShapeRef, Ref: "template"}
+	return eitherOf(fhirText(), Shape{Type: ShapeBool}, listOf(again), Shape{Type: ShapeMapping, Item: &again})
+}
+
+func fhirText() Shape { return Shape{Type: ShapeText, Doc: "text with ${field} or ${field?}"} }
+
+// fhirTypes describes the template of a FHIR type and of all types in it.
+func fhirTypes(t reflect.Type, into map[string]Shape) Shape {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return fhirTypes(t.Elem(), into)
+	case reflect.Slice:
+		return listOf(fhirTypes(t.Elem(), into))
+	case reflect.Bool:
+		return Shape{Type: ShapeBool}
+	case reflect.Struct:
+	default:
+		return fhirText()
+	}
+	ref := Shape{Type: ShapeRef, Ref: t.Name()}
+	if _, done := into[t.Name()]; done {
+		return ref
+	}
+	into[t.Name()] = Shape{} // References hold Identifiers that hold References
+	keys := []Key{{Name: "$if", Shape: Shape{Type: ShapeText, Doc: conditionDoc}}}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		keys = append(keys, Key{Name: name, Shape: fhirTypes(t.Field(i).Type, into)})
+	}
+	into[t.Name()] = Shape{Type: ShapeMapping, Keys: keys, Doc: "FHIR " + t.Name()}
+	return ref
 }

@@ -10,13 +10,13 @@ import (
 //
 //	birth: {from: "person[200:208]", do: [text: ascii, date: {calendar: buddhist, layout: yyyymmdd}]}
 type Field struct {
-	From        sources    `yaml:"from"`        // inputs or fields, joined
-	Join        string     `yaml:"join"`        // text between joined texts
-	First       sources    `yaml:"first"`       // or the first one that is present
-	Do          []stage    `yaml:"do"`          // in order
-	When        *Predicate `yaml:"when"`        // absent unless it holds
-	Sensitivity string     `yaml:"sensitivity"` // normal, sensitive: withheld unless released, secret: never shown
-	Required    bool       `yaml:"required"`    // warn when absent, partial when unreadable
+	From        sources     `yaml:"from" doc:"inputs or earlier fields, with [from:to] cut; several are joined. A cut that is filled only in part is unreadable"`
+	Join        string      `yaml:"join" doc:"text between joined texts"`
+	First       sources     `yaml:"first" doc:"in place of from: the first of several that is present"`
+	Do          []stage     `yaml:"do" doc:"stages, in order"`
+	When        *Predicate  `yaml:"when" doc:"the field is absent unless this holds"`
+	Sensitivity sensitivity `yaml:"sensitivity" doc:"normal (default); sensitive: withheld unless release lists the field; secret: of use to checks, when, keys and secret fields, but never put out. Fields made from it inherit it"`
+	Required    bool        `yaml:"required" doc:"its absence is the warning missing; if it is unreadable the read is partial"`
 
 	guard level // declared or inherited from a source
 	kind  Kind  // of the result, known after Compile
@@ -31,6 +31,19 @@ const (
 	secret
 )
 
+// sensitivity is a level as written.
+type sensitivity string
+
+var sensitivities = []string{"normal", "sensitive", "secret"}
+
+func (*sensitivity) Shape() Shape { return textOf(sensitivities...) }
+
+func (s *sensitivity) DecodeNode(d *Decoder, n *yaml.Node) {
+	if *s = sensitivity(n.Value); !slices.Contains(sensitivities, n.Value) {
+		d.Fail(n, "sensitivity is normal or sensitive or secret")
+	}
+}
+
 // Bounds of what a file may make of its inputs.
 const (
 	maxFields = 256
@@ -42,6 +55,9 @@ const (
 // Fields are the values of a profile or rule, in order: a field can use inputs and
 // the fields before it.
 type Fields struct{ list Ordered[Field] }
+
+// Shape describes a mapping of free names to fields.
+func (*Fields) Shape() Shape { return new(Ordered[Field]).Shape() }
 
 // DecodeNode reads the mapping of names to fields.
 func (f *Fields) DecodeNode(d *Decoder, n *yaml.Node) { d.Decode(n, &f.list) }
@@ -68,15 +84,7 @@ func (f *Fields) Compile(d *Decoder, inputs map[string]Kind) {
 }
 
 func (f *Field) compile(d *Decoder, name string, node *yaml.Node, kinds map[string]Kind, guards map[string]level) {
-	switch f.Sensitivity {
-	case "", "normal":
-	case "sensitive":
-		f.guard = sensitive
-	case "secret":
-		f.guard = secret
-	default:
-		d.Fail(node, "sensitivity is normal or sensitive or secret")
-	}
+	f.guard = map[sensitivity]level{"sensitive": sensitive, "secret": secret}[f.Sensitivity]
 	if (f.From == nil) == (f.First == nil) {
 		d.Fail(node, "field %q needs from or first", name)
 		return

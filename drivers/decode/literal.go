@@ -2,6 +2,7 @@ package decode
 
 import (
 	"encoding/hex"
+	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -12,6 +13,9 @@ import (
 
 // HexBytes is hex with optional spaces: "D2 76 00".
 type HexBytes []byte
+
+// Shape describes hex bytes.
+func (*HexBytes) Shape() Shape { return Shape{Type: ShapeHex} }
 
 // DecodeNode reads one or more bytes.
 func (h *HexBytes) DecodeNode(d *Decoder, n *yaml.Node) {
@@ -31,6 +35,12 @@ type Entry[T any] struct {
 
 // Ordered keeps a mapping in the order it was written. Its keys are plain names.
 type Ordered[T any] []Entry[T]
+
+// Shape describes a mapping with free names.
+func (*Ordered[T]) Shape() Shape {
+	item := ShapeOf(reflect.TypeFor[T]())
+	return Shape{Type: ShapeMapping, Item: &item}
+}
 
 // DecodeNode reads a mapping.
 func (o *Ordered[T]) DecodeNode(d *Decoder, n *yaml.Node) {

@@ -22,9 +22,17 @@ import (
 // left out whole, and so is one whose `$if` field is absent. Text without any
 // ${…} is constant.
 type Output struct {
-	Patient  *template         `yaml:"patient"`
-	Coverage []*template       `yaml:"coverage"`
-	Extras   Ordered[template] `yaml:"extras"`
+	Patient  *template         `yaml:"patient" doc:"a FHIR R4 Patient"`
+	Coverage []*template       `yaml:"coverage" doc:"FHIR R4 Coverages; status, beneficiary and payor are required"`
+	Extras   Ordered[template] `yaml:"extras" doc:"what has no place in FHIR, by name"`
+}
+
+// Shape describes the templates by the FHIR types they fill (Language.Types).
+func (*Output) Shape() Shape {
+	s := shapeOfStruct[Output]()
+	s.Keys[0].Shape.Ref = "Patient"
+	s.Keys[1].Shape.Item.Ref = "Coverage"
+	return s
 }
 
 // template is a piece of a resource: an object, a list, a text or a truth value.
@@ -41,6 +49,8 @@ type textPart struct {
 	lit, ref string
 	optional bool
 }
+
+func (*template) Shape() Shape { return Shape{Type: ShapeRef, Ref: "template"} }
 
 func (t *template) DecodeNode(d *Decoder, n *yaml.Node) {
 	t.at = n

@@ -19,11 +19,11 @@ import (
 // An absent source passes only `present: false`; a cut that the source does not
 // fill is absent.
 type Predicate struct {
-	From    Source   `yaml:"from,required"`
-	Equals  scalar   `yaml:"equals"`
-	Matches *pattern `yaml:"matches"`
-	OneOf   []scalar `yaml:"one-of"`
-	Present *bool    `yaml:"present"`
+	From    Source   `yaml:"from,required" doc:"what is looked at: an input or an earlier field"`
+	Equals  scalar   `yaml:"equals" doc:"the value: hex of bytes, else text"`
+	Matches *pattern `yaml:"matches" doc:"or an RE2 pattern; bytes are read as ISO 8859-1"`
+	OneOf   []scalar `yaml:"one-of" doc:"or several values, as for equals"`
+	Present *bool    `yaml:"present" doc:"or whether there is anything"`
 
 	wanted [][]byte // of equals and one-of, once the kind is known
 	node   *yaml.Node
@@ -31,6 +31,8 @@ type Predicate struct {
 
 // scalar is text or hex as written, whatever YAML takes it for: `equals: 4103`.
 type scalar struct{ text string }
+
+func (*scalar) Shape() Shape { return eitherOf(textOf(), Shape{Type: ShapeHex}) }
 
 func (s *scalar) DecodeNode(d *Decoder, n *yaml.Node) {
 	if s.text = n.Value; n.Kind != yaml.ScalarNode || n.Value == "" {
@@ -43,6 +45,8 @@ type pattern struct{ *regexp.Regexp }
 
 // maxPattern is the longest expression, in bytes.
 const maxPattern = 1024
+
+func (*pattern) Shape() Shape { return textOf() }
 
 func (p *pattern) DecodeNode(d *Decoder, n *yaml.Node) {
 	re, err := regexp.Compile(d.Text(n))

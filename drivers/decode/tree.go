@@ -11,6 +11,9 @@ import (
 // own tests. Numbers are float64, as encoding/json reads them.
 type Tree struct{ Val any }
 
+// Shape describes any JSON.
+func (*Tree) Shape() Shape { return Shape{Type: ShapeAny} }
+
 // DecodeNode reads any YAML that JSON can express.
 func (t *Tree) DecodeNode(d *Decoder, n *yaml.Node) {
 	switch {
