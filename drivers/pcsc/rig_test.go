@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,17 +38,78 @@ var (
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
-		service, err = pcscd.Start(ctx, pcscd.Config{Dir: serviceDir, Readers: len(readers), Install: true})
+		service, err = pcscd.Start(ctx, pcscd.Config{Dir: serviceDir, Readers: maxStates, Install: true})
 		if err != nil {
+			return err
+		}
+		if wholeRig, err = os.ReadFile(rigFile()); err != nil {
+			return err
+		}
+		if err := furnish(ctx, 0, 1); err != nil {
 			return err
 		}
 		return os.Setenv("PCSCLITE_CSOCK_NAME", service.Socket())
 	})
 	serviceDir string
+	wholeRig   []byte // reader.conf(5) of all pairs of readers
 )
 
-// readers are the rig's readers: PC/SC name and the driver's name.
-var readers = []struct{ pcsc, name string }{
+// rigFile is where the rig's pcscd has its readers from.
+func rigFile() string { return filepath.Join(serviceDir, "conf", "readers") }
+
+// furnish restarts pcscd with these pairs of readers, in this order: readers of
+// reader.conf do not come and go while it runs.
+func furnish(ctx context.Context, pairs ...int) error {
+	if err := service.Stop(); err != nil {
+		return err
+	}
+	entries := strings.SplitAfter(string(wholeRig), "\n\n")
+	var conf strings.Builder
+	for _, p := range pairs {
+		conf.WriteString(entries[p])
+	}
+	if err := os.WriteFile(rigFile(), []byte(conf.String()), 0o600); err != nil {
+		return err
+	}
+	return service.Restart(ctx)
+}
+
+// refurnish is furnish within a test, which ends with the usual readers.
+func refurnish(t testing.TB, pairs ...int) {
+	t.Helper()
+	needService(t)
+	change := func(pairs ...int) {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := furnish(ctx, pairs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(pairs...)
+	t.Cleanup(func() { change(0, 1) })
+}
+
+// allReaders refurnishes the rig with as many readers as pcscd can have and returns
+// them; slot i of the rig is reader i.
+func allReaders(t testing.TB) []rigReader {
+	t.Helper()
+	refurnish(t, 0, 1, 2, 3, 4, 5, 6, 7)
+	all := make([]rigReader, maxStates)
+	for i := range all {
+		name := fmt.Sprintf("Virtual PCD %d", i/2)
+		all[i] = rigReader{pcsc: fmt.Sprintf("%s %02X %02X", name, i/2, i%2), name: name}
+		if i%2 == 1 {
+			all[i].name += " slot 1"
+		}
+	}
+	return all
+}
+
+// rigReader is one of the rig's readers: PC/SC name and the driver's name.
+type rigReader struct{ pcsc, name string }
+
+// readers are those that most tests have; see also allReaders.
+var readers = []rigReader{
 	{"Virtual PCD 0 00 00", "Virtual PCD 0"},
 	{"Virtual PCD 0 00 01", "Virtual PCD 0 slot 1"},
 	{"Virtual PCD 1 00 00", "Virtual PCD 1"},
@@ -130,14 +193,30 @@ type running struct {
 func run(t testing.TB, read func(context.Context, card.Channel, card.Info) (drivers.Read, error), tune ...func(*limits)) *running {
 	t.Helper()
 	r := start(t, read, tune...)
+	r.attached(readers)
+	return r
+}
+
+// attached waits until the driver has attached readers.
+func (r *running) attached(readers []rigReader) {
+	r.Helper()
 	for _, reader := range readers {
 		r.expect(reader.name, drivers.Attached)
 	}
-	return r
 }
 
 // start is run without waiting for readers.
 func start(t testing.TB, read func(context.Context, card.Channel, card.Info) (drivers.Read, error), tune ...func(*limits)) *running {
+	t.Helper()
+	return startWith(t, read, func(d *Driver) {
+		for _, f := range tune {
+			f(&d.limits)
+		}
+	})
+}
+
+// startWith is start for a driver that is changed before it runs.
+func startWith(t testing.TB, read func(context.Context, card.Channel, card.Info) (drivers.Read, error), change func(*Driver)) *running {
 	t.Helper()
 	needService(t)
 	before := goleak.IgnoreCurrent()
@@ -145,9 +224,7 @@ func start(t testing.TB, read func(context.Context, card.Channel, card.Info) (dr
 	t.Cleanup(func() { goleak.VerifyNone(t, before, restarted) })
 	r := &running{TB: t, log: &lockedBuffer{}, events: make(chan drivers.Event, 1000), queues: map[string][]drivers.Event{}}
 	r.driver = New(Config{Read: read, Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	for _, f := range tune {
-		f(&r.driver.limits)
-	}
+	change(r.driver)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.driver.Run(ctx, func(e drivers.Event) { r.events <- e }) }()
@@ -219,6 +296,17 @@ func insert(t testing.TB, i int, c vcard.Card) {
 		service.Slots()[i].Remove()
 		awaitCard(t, client(t), readers[i].pcsc, false) // the next test starts with an empty reader
 	})
+}
+
+// insertQuietly is insert without waiting, at the test's end, for the card to be gone:
+// for tests that refurnish the rig or remove every card themselves.
+func (r *running) insertQuietly(i int, c vcard.Card) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	if err := service.Slots()[i].Insert(ctx, c); err != nil {
+		r.Fatal(err)
+	}
 }
 
 // remove pulls the card from reader i of the rig.

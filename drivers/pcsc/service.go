@@ -138,6 +138,7 @@ func cancelOnDone(ctx context.Context, sc *scard.Context) (stop func()) {
 // watcher is what is known of the readers, from one loss of the service to the next.
 type watcher struct {
 	now    func() moment
+	awake  moment // when the last wait ended
 	sc     *scard.Context
 	states []scard.ReaderState // readers in the service's order
 	pnp    scard.ReaderState
@@ -150,7 +151,7 @@ type watcher struct {
 }
 
 func newWatcher(d *Driver) *watcher {
-	return &watcher{now: d.now, wait: min(shortWait, d.limits.watch), longest: d.limits.watch}
+	return &watcher{now: d.now, awake: d.now(), wait: min(shortWait, d.limits.watch), longest: d.limits.watch}
 }
 
 // relist brings the list of readers up to date. What is known about readers that
@@ -208,13 +209,15 @@ func (w *watcher) next(ctx context.Context) (due bool, err error) {
 	args, timeout := w.arguments()
 	if len(args) == 0 {
 		sleep(ctx, timeout)
+		w.awake = w.now()
 		return true, nil
 	}
-	began := w.now()
 	err = wrap("SCardGetStatusChange", w.sc.GetStatusChange(args, timeout))
+	began := w.awake
+	w.awake = w.now()
 	news := false
 	switch {
-	case suspended(began, w.now(), timeout):
+	case suspended(began, w.awake, timeout):
 		return false, errResumed
 	case err == nil:
 		news = w.learn(args)
