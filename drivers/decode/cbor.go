@@ -10,7 +10,7 @@ import (
 )
 
 // parseCBOR reads one CBOR data item (RFC 8949). Integer keys are their decimal
-// text, byte strings upper-case hex, tags are looked through, null is absent.
+// text, byte strings upper-case hex, epoch times RFC 3339; other tags are looked through, null is absent.
 type parseCBOR struct{}
 
 func (*parseCBOR) kinds() (in, out Kind) { return KindBytes, KindDocument }

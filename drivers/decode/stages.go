@@ -32,7 +32,7 @@ var stageTable = []stageKind{
 	{"pointer", of[pointer], "Cuts the part that the n-th pair of 16-bit offsets at the start points to, first and last byte inclusive. FFFF or an empty range is absent.", "pointer: 0"},
 	{"xml", of[parseXML], "Reads XML by local names, attributes as @name. Document types and entities are refused.", "xml"},
 	{"json", of[parseJSON], "Reads JSON. Entries of lists go by their number from 0, null is absent.", "json"},
-	{"cbor", of[parseCBOR], "Reads CBOR. Integer keys go by their decimal text, byte strings are hex.", "cbor"},
+	{"cbor", of[parseCBOR], "Reads CBOR. Integer keys go by their decimal text, byte strings are hex, times RFC 3339.", "cbor"},
 	{"path", of[path], "Takes the text of the first element at a path below the root. A step may name alternatives with |; numbers index lists.", "path: Versicherter/Person/Vorname"},
 	{"jws", of[jws], "Verifies a compact JWS (ES256) with a set of keys and takes the payload, inflated if the header says so. Without a key: warning signature_unverified. Forged: signature_invalid, absent.", "jws: smart-health-cards"},
 	{"cose", of[cose], "Verifies a COSE_Sign1 (ES256, PS256) with a set of keys and takes the payload. Warnings as for jws.", "cose: eu-dcc"},
