@@ -1,0 +1,128 @@
+package usb
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// pattern is a parsed [Device.Match].
+type pattern struct {
+	product
+	serial string // "" is any
+	path   string // "" is any
+}
+
+func parseMatch(s string) (pattern, error) {
+	bad := errors.New("want vendor:product, vendor:product:serial or vendor:product@port in hex, as 0400:c35a")
+	ids, path, _ := strings.Cut(s, "@")
+	serial := ""
+	if path == "" {
+		if strings.Contains(s, "@") {
+			return pattern{}, bad
+		}
+		parts := strings.SplitN(s, ":", 3)
+		if len(parts) == 3 {
+			if serial = parts[2]; serial == "" {
+				return pattern{}, bad
+			}
+			ids = parts[0] + ":" + parts[1]
+		}
+	}
+	vendor, prod, ok := strings.Cut(ids, ":")
+	v, errV := strconv.ParseUint(vendor, 16, 16)
+	p, errP := strconv.ParseUint(prod, 16, 16)
+	if !ok || errV != nil || errP != nil || len(vendor) != 4 || len(prod) != 4 {
+		return pattern{}, bad
+	}
+	return pattern{product{uint16(v), uint16(p)}, serial, path}, nil
+}
+
+func (p pattern) matches(id identity) bool {
+	return p.product == id.product && (p.serial == "" || p.serial == id.serial) && (p.path == "" || p.path == id.path)
+}
+
+// identity is what tells a device from others.
+type identity struct {
+	product
+	serial string // "" when it has none or does not tell
+	path   string // "1-2.3": bus and ports
+}
+
+// name is the stable name: by serial number where there is one, else by where it is
+// plugged in.
+func (id identity) name() string {
+	ids := fmt.Sprintf("%04x:%04x", id.vendor, id.product.product)
+	if id.serial != "" {
+		return ids + ":" + id.serial
+	}
+	return ids + "@" + id.path
+}
+
+// clean bounds what a device says of itself and keeps what prints.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, s)
+	const most = 80
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most])
+	}
+	return strings.TrimSpace(s)
+}
+
+// cleanSerial is clean for a part of a name.
+func cleanSerial(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r > '~' || r <= ' ' {
+			return '_'
+		}
+		return r
+	}, clean(s))
+}
+
+// list returns the entry that lists a device.
+func (c Config) list(id identity) (Device, bool) {
+	for _, d := range c.Devices {
+		// Run has refused patterns that do not parse.
+		if p, err := parseMatch(d.Match); err == nil && p.matches(id) {
+			return d, true
+		}
+	}
+	return Device{}, false
+}
+
+// mayList says whether any entry is for this make, whatever its serial number.
+func (c Config) mayList(id product) bool {
+	for _, d := range c.Devices {
+		if p, err := parseMatch(d.Match); err == nil && p.product == id {
+			return true
+		}
+	}
+	return false
+}
+
+// decide says what to do with a device of a kind: use it ("starting"), or the state
+// it is left in.
+func (c Config) decide(kind, id string, listed bool) (State, string) {
+	switch {
+	case kind == "":
+		return StateUnsupported, RemedyKind
+	case kind == KindHD100 && c.Read == nil:
+		return StateUnsupported, RemedyCards
+	case listed, c.Unlisted == Use && kind != KindKeyboard:
+		return StateStarting, ""
+	case c.Unlisted == Ignore:
+		return StateIgnored, RemedyList
+	case c.Approved != nil && c.Approved(id):
+		return StateStarting, ""
+	default:
+		return StateWaiting, RemedyApprove
+	}
+}

@@ -1,0 +1,206 @@
+//go:build cgo
+
+package usb
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"cardferry/drivers"
+)
+
+// Built says whether this build reaches USB devices.
+const Built = true
+
+// relist is how often the bus is listed where libusb cannot tell that it changed, and
+// while it cannot be listed.
+const relist = 3 * time.Second
+
+// calm is how long the bus must be left alone after a change: a hub comes with all its
+// devices, and a fresh device may not be ready for its first request.
+const calm = 100 * time.Millisecond
+
+// Run reports events until ctx ends; see [drivers.Driver]. It returns an error when
+// the configuration can never work or libusb does not start. After ctx has ended
+// nothing is emitted any more, and Run returns when every goroutine has.
+func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
+	if err := d.cfg.check(); err != nil {
+		return err
+	}
+	// The watch is there before the first list, so that nothing is missed between.
+	h, err := watchHotplug(ctx)
+	if err != nil {
+		d.log.Info("USB devices are looked for again and again", "every", relist, "reason", err)
+		h = &hotplug{ended: make(chan struct{})} // never tells
+		close(h.ended)
+	}
+	b, err := openBus()
+	if err != nil {
+		return fmt.Errorf("usb: start libusb: %w", err)
+	}
+	a := &attendance{d: d, bus: b, devices: map[address]*attended{}, emit: func(e drivers.Event) {
+		if ctx.Err() == nil { // the end of the driver is no event
+			emit(e)
+		}
+	}}
+	tick := time.NewTicker(relist)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		listed := a.look()
+		a.decide(ctx)
+		poll := tick.C
+		if listed && h.changed != nil {
+			poll = nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-h.changed:
+			sleep(ctx, calm)
+		case <-d.recheck:
+		case <-poll:
+		}
+	}
+	a.end()
+	<-h.ended
+	return b.close()
+}
+
+// attendance is which devices are plugged in. It belongs to Run's goroutine.
+type attendance struct {
+	d       *Driver
+	bus     *bus
+	emit    func(drivers.Event)
+	devices map[address]*attended
+	told    bool // that the bus cannot be listed
+}
+
+// attended is one device that is plugged in.
+type attended struct {
+	c    *candidate // nil for a device that is none of ours
+	id   string
+	stop func() // ends its keeper and waits for it; nil when it has none
+}
+
+// look compares the bus with what is known of it, ends the keepers of devices that
+// left and identifies those that came. It reports whether the bus could be listed.
+func (a *attendance) look() bool {
+	list, err := a.bus.list()
+	if err != nil {
+		if !a.told {
+			a.told = true
+			a.d.log.Warn("USB devices cannot be listed; trying again", "error", err)
+			a.emit(drivers.Event{Type: drivers.Faulted, Time: time.Now(),
+				Reader: drivers.Reader{Name: Name, Driver: Name, Kind: drivers.KindScanner},
+				Fault:  &drivers.Fault{Code: drivers.FaultServiceDown, Detail: err.Error()}})
+		}
+		return false
+	}
+	a.told = false
+	here := map[address]bool{}
+	for _, desc := range list {
+		here[addressOf(desc)] = true
+	}
+	for at := range a.devices {
+		if !here[at] {
+			a.leave(at)
+		}
+	}
+	for _, desc := range list {
+		at := addressOf(desc)
+		if _, ok := a.devices[at]; ok {
+			continue
+		}
+		device := &attended{}
+		if c, ok := a.d.identify(a.bus, desc); ok {
+			device.c, device.id = c, a.nameFor(c)
+		}
+		a.devices[at] = device
+	}
+	return true
+}
+
+// nameFor returns the stable name of a device; one whose serial number another device
+// has as well is told apart by where it is plugged in.
+func (a *attendance) nameFor(c *candidate) string {
+	name := c.name()
+	for _, other := range a.devices {
+		if other.c != nil && other.id == name {
+			return name + "@" + c.path
+		}
+	}
+	return name
+}
+
+func (a *attendance) leave(at address) {
+	device := a.devices[at]
+	delete(a.devices, at)
+	if device.stop != nil {
+		device.stop()
+	}
+	if device.c != nil {
+		a.d.forget(device.id)
+	}
+}
+
+// decide starts and ends keepers as the site and the approvals say.
+func (a *attendance) decide(ctx context.Context) {
+	for _, device := range a.devices {
+		if device.c == nil {
+			continue
+		}
+		c := device.c
+		entry, listed := a.d.cfg.list(c.identity)
+		state, remedy := a.d.cfg.decide(c.kind, device.id, listed)
+		use := state == StateStarting
+		if use && device.stop != nil {
+			continue
+		}
+		if device.stop != nil {
+			device.stop()
+			device.stop = nil
+		}
+		name := entry.Name
+		if name == "" {
+			name = device.id
+		}
+		a.d.note(Found{ID: device.id, Product: c.title, Kind: c.kind, State: state, Remedy: remedy, Name: name})
+		if use {
+			device.stop = a.keep(ctx, &keeper{
+				d: a.d, bus: a.bus, c: c, id: device.id, listed: entry, send: a.emit,
+				reader: drivers.Reader{Name: name, Driver: Name, Kind: readerKind(c.kind)},
+				log:    a.d.log.With("reader", name),
+			})
+		}
+	}
+}
+
+// keep runs a keeper and returns what ends it.
+func (a *attendance) keep(ctx context.Context, k *keeper) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { k.run(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+func (a *attendance) end() {
+	for at := range a.devices {
+		a.leave(at)
+	}
+}
+
+// readerKind is what a kind of device is to the rest of the gateway.
+func readerKind(kind string) string {
+	switch kind {
+	case KindIDCard:
+		return drivers.KindIDCard
+	case KindHD100:
+		return drivers.KindSmartcard
+	default:
+		return drivers.KindScanner
+	}
+}
