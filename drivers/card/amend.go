@@ -29,7 +29,8 @@ func amend(d *decode.Decoder, root *yaml.Node, base []*Profile) (*Profile, error
 		d.Fail(root, "there is no profile %q to amend", a.Amends)
 		return nil, d.Err()
 	}
-	p := &Profile{spec: base[i].spec, variants: base[i].variants, file: base[i].file}
+	amended := *base[i]
+	p := &amended
 	p.spec.Constants = slices.Clone(p.spec.Constants)
 	for _, e := range a.Constants {
 		at := slices.IndexFunc(p.spec.Constants, func(c decode.Entry[string]) bool { return c.Name == e.Name })

@@ -60,6 +60,9 @@ func (p *Profile) compile(d *decode.Decoder, root *yaml.Node) {
 
 func (p *Profile) defaults() {
 	s := &p.spec
+	for _, x := range s.Allow {
+		p.allow = append(p.allow, classInstruction(x.lit))
+	}
 	if s.Transport.Chunk == 0 {
 		s.Transport.Chunk = 255
 	}
@@ -218,10 +221,10 @@ func (c *stepCheck) operation(st *step, at *yaml.Node, macros decode.Ordered[mac
 	switch op := st.op.(type) {
 	case *apdu:
 		if op.Command.parts != nil {
-			err = permit(op.Command.head(), c.p.allowed())
+			err = permit(op.Command.head(), c.p.allow)
 		}
 	case *getData:
-		err = permit(op.head(), c.p.allowed())
+		err = permit(op.head(), c.p.allow)
 	case *readRecord:
 		if op.ranged() {
 			maps.Copy(c.captures, op.captures())
@@ -253,12 +256,4 @@ func (p *Profile) constants(v *variant) decode.Ordered[string] {
 		return p.spec.Constants
 	}
 	return append(slices.Clone(p.spec.Constants), decode.Entry[string]{Name: "variant", Node: &yaml.Node{}, Val: v.Name})
-}
-
-func (p *Profile) allowed() []classInstruction {
-	var out []classInstruction
-	for _, x := range p.spec.Allow {
-		out = append(out, classInstruction(x.lit))
-	}
-	return out
 }

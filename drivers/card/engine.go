@@ -109,7 +109,7 @@ func newRead(medium, profile string, a drivers.Assurance) drivers.Read {
 func (e *Engine) probe(ctx context.Context, p *Profile, v *variant, here *presence) (*run, bool, error) {
 	t := p.spec.Transport
 	s := &session{
-		presence: here, allow: p.allowed(), siteKey: e.options.MifareKeys, probing: true, getResp: !t.GetResponse.Off,
+		presence: here, allow: p.allow, siteKey: e.options.MifareKeys, probing: true, getResp: !t.GetResponse.Off,
 		delay: time.Duration(t.RetryDelay), extended: t.Extended, apdus: probeAPDUs, bytes: p.spec.Limits.Bytes,
 	}
 	for _, o := range t.GetResponse.P2 {

@@ -391,6 +391,31 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// The engine without what fields and output cost: recognising the card and running
+// its steps.
+func BenchmarkSteps(b *testing.B) {
+	e := shippedEngine(b)
+	for _, name := range []string{"tw-nhi", "cn-ssc-1.0", "de-egk"} {
+		b.Run(name, func(b *testing.B) {
+			c := vectorCard(b, name)
+			ch, info := Emulate(c)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Reset()
+				here := newPresence(ch, info)
+				p := candidates(e.profiles, info)[0]
+				r, ok, err := e.probe(b.Context(), p, &p.variants[0], here)
+				if err != nil || !ok {
+					b.Fatal(ok, err)
+				}
+				if _, err := r.steps(b.Context(), r.v.Steps); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkLoadProfiles(b *testing.B) {
 	for b.Loop() {
 		shipped(b)

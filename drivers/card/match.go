@@ -82,14 +82,14 @@ func (p atrPattern) weight(atr []byte) int {
 		}
 		return 0
 	}
-	text, fixed := strings.ToUpper(hex.EncodeToString(atr)), 0
-	if len(text) < len(p.hex) {
+	if 2*len(atr) < len(p.hex) {
 		return 0
 	}
+	fixed := 0
 	for i := range len(p.hex) {
 		switch p.hex[i] {
 		case '.':
-		case text[i]:
+		case "0123456789ABCDEF"[atr[i/2]>>(4-i%2*4)&0x0F]:
 			fixed++
 		default:
 			return 0
@@ -153,7 +153,7 @@ func candidates(all []*Profile, info Info) []*Profile {
 	}
 	var list []rated
 	for _, p := range all {
-		m := p.spec.Match
+		m := &p.spec.Match
 		if m.Protocol != "" && m.Protocol != info.Protocol.String() ||
 			m.Interface != "" && (m.Interface == "contactless") != info.Contactless {
 			continue

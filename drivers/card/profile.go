@@ -22,6 +22,7 @@ type ProfileError = decode.Error
 type Profile struct {
 	spec     spec
 	variants []variant // at least one, of a profile that has none the profile itself
+	allow    []classInstruction
 	file     string
 }
 
