@@ -18,6 +18,8 @@ type Options struct {
 	// MifareKeys returns the site's MIFARE key of a name, 6 bytes. Profiles hold
 	// names only. It is called from any goroutine and does not block.
 	MifareKeys func(name string) ([]byte, bool)
+	// Keys are the public keys that signed fields are checked with.
+	Keys decode.Keys
 }
 
 // Engine reads cards by their profiles. It is immutable and safe for concurrent
@@ -87,7 +89,7 @@ func (e *Engine) Read(ctx context.Context, ch Channel, info Info) (drivers.Read,
 				broken = fmt.Errorf("probe for %s: %w", p.Name(), err)
 			}
 			if ok {
-				return p.read(ctx, r)
+				return e.finish(ctx, r)
 			}
 		}
 	}
@@ -144,8 +146,9 @@ func (e *Engine) probe(ctx context.Context, p *Profile, v *variant, here *presen
 	return r, true, nil
 }
 
-// read runs the steps and builds the result.
-func (p *Profile) read(ctx context.Context, r *run) (drivers.Read, error) {
+// finish runs the steps and builds the result.
+func (e *Engine) finish(ctx context.Context, r *run) (drivers.Read, error) {
+	p := r.p
 	if p.spec.Says != nil {
 		read := newRead(p.Name(), p.Label(), drivers.UIDOnly)
 		read.Warnings = []drivers.Warning{{Code: p.spec.Says.Code}}
@@ -160,7 +163,7 @@ func (p *Profile) read(ctx context.Context, r *run) (drivers.Read, error) {
 	if r.v.Name != "" {
 		r.captures["variant"] = decode.TextValue(r.v.Name)
 	}
-	values, err := p.spec.Fields.Evaluate(ctx, r.captures, decode.Options{Release: p.spec.Release})
+	values, err := p.spec.Fields.Evaluate(ctx, r.captures, decode.Options{Release: p.spec.Release, Keys: e.options.Keys})
 	if err != nil {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}
