@@ -70,7 +70,7 @@ func replayFiles(t *testing.T) []string {
 	return replays
 }
 
-func replayed(t *testing.T, file string) *isocard.Card {
+func replayed(t testing.TB, file string) *isocard.Card {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -84,7 +84,7 @@ func replayed(t *testing.T, file string) *isocard.Card {
 }
 
 // golden returns the read that the engine yields offline.
-func golden(t *testing.T, file string) string {
+func golden(t testing.TB, file string) string {
 	t.Helper()
 	b, err := os.ReadFile(strings.TrimSuffix(file, ".json") + ".read.json")
 	if err != nil {
@@ -98,7 +98,7 @@ func golden(t *testing.T, file string) string {
 }
 
 // withoutMoment renders a read without what is different each time.
-func withoutMoment(t *testing.T, read drivers.Read) string {
+func withoutMoment(t testing.TB, read drivers.Read) string {
 	t.Helper()
 	read.ID, read.Reader, read.Time = "", "", time.Time{}
 	b, err := json.Marshal(read)

@@ -3,8 +3,12 @@
 package pcsc
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/ebfe/scard"
 
@@ -107,4 +111,74 @@ func checkSentence(t *testing.T, reader string, events []drivers.EventType) {
 			return
 		}
 	}
+}
+
+// A card goes in and out of every reader, over and over: each time is told once and in
+// order, and nothing is left of it, no goroutine, handle or byte. The short form has 3
+// rounds, CARDFERRY_SOAK=1 has 1,000 insertions.
+func TestInsertAndRemoveManyTimes(t *testing.T) {
+	all := allReaders(t)
+	rounds := 3
+	if soak() {
+		rounds = (1000 + len(all) - 1) / len(all)
+	}
+	r := start(t, readOneByte)
+	r.attached(all)
+	round := func(n byte) {
+		for i := range all {
+			r.insertQuietly(i, says(n))
+		}
+		for i, reader := range all {
+			e := r.expect(reader.name, drivers.Presented, drivers.Completed)
+			if e.Read.Medium != fmt.Sprintf("test-%02x", n) {
+				t.Fatalf("%s read %s in round %d", reader.name, e.Read.Medium, n)
+			}
+			r.remove(i)
+		}
+		for _, reader := range all {
+			r.expect(reader.name, drivers.Removed)
+		}
+	}
+	round(0xFF) // warm
+	before := holdings(t)
+	for n := range rounds {
+		round(byte(n))
+	}
+	after := holdings(t)
+	select {
+	case e := <-r.events:
+		t.Errorf("%s: %s more than there were cards", e.Reader.Name, e.Type)
+	default:
+	}
+	t.Logf("%d insertions; before %+v, after %+v", rounds*len(all), before, after)
+	const bytes = 256 << 10 // the log of the driver, and what the runtime keeps
+	if after.goroutines > before.goroutines || after.files > before.files || after.heap > before.heap+bytes {
+		t.Errorf("left behind: before %+v, after %+v", before, after)
+	}
+}
+
+// holding is what a process holds.
+type holding struct{ goroutines, files, heap int }
+
+// holdings counts, once what is on its way out has had time to leave: links close
+// themselves behind the event of the read.
+func holdings(t *testing.T) holding {
+	t.Helper()
+	var h holding
+	for settled := 0; settled < 5; settled++ {
+		last := h
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		files, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h = holding{runtime.NumGoroutine(), len(files), int(m.HeapAlloc)}
+		if h.goroutines != last.goroutines || h.files != last.files {
+			settled = 0
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	return h
 }
