@@ -60,7 +60,8 @@ func TestHostileCards(t *testing.T) {
 	for i := range hostile {
 		r.insertQuietly(i, replayed(t, replayFiles(t)[0]))
 	}
-	for _, reader := range all {
+	for i, reader := range all {
 		r.expect(reader.name, drivers.Presented, drivers.Completed)
+		r.remove(i)
 	}
 }
