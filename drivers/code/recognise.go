@@ -2,12 +2,12 @@ package code
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"slices"
-	"time"
 
 	"cardferry/drivers"
-	"cardferry/hl7/fhir/r4"
+	"cardferry/drivers/decode"
 )
 
 // MediumAmbiguous is the medium of a scan that rules of equal priority claim for
@@ -15,105 +15,106 @@ import (
 // no patient; extras.candidates lists the media and extras.code has the text.
 const MediumAmbiguous = "ambiguous"
 
+// extraOneTime flags a code that changes with every showing.
+const extraOneTime = "oneTime"
+
 // Recognise says what a scan is. It never fails: a code of no rule is medium
 // "unknown" with warning "code_unknown" and its text in extras.code (extras.codeHex
-// when it is no text). ID, Time and Reader stay empty. A payment code or bank card
-// has a warning and nothing of its value. Codes that only an online service can
-// resolve carry the warning "needs_online"; one-time codes extras.oneTime.
+// when it is no text), its symbology in extras.symbology if the scanner told. ID,
+// Time and Reader stay empty. A payment code or bank card has a warning and nothing
+// of its value. Codes that only an online service can resolve carry the warning
+// "needs_online" and extras.resolver; one-time codes extras.oneTime. Safe for
+// concurrent use.
 func (r *Rules) Recognise(scan []byte) drivers.Read {
-	if r == nil {
-		return unknown(scan, "", true)
+	if r == nil || len(scan) > MaxScan {
+		return unknown(nil)
 	}
-	if len(scan) > MaxScan {
-		return drivers.Read{
-			Medium: drivers.MediumUnknown, Assurance: drivers.MemoryRead,
-			Warnings: []drivers.Warning{{Code: "code_unknown"}},
-		}
-	}
-	text, lossy, err := Text(scan, "")
-	if err != nil {
-		return unknown(scan, "", true)
-	}
-	matches := r.matches(text)
+	s := newScan(scan)
+	matches := r.matches(s)
 	switch {
 	case len(matches) == 0:
-		return unknown(scan, text, lossy)
+		return unknown(s)
 	case !agree(matches):
-		return ambiguous(matches, text)
+		return ambiguous(matches)
 	}
 	// Rules that agree on the medium may differ in how much of the scan is in order.
-	read := matches[0].read()
-	for _, m := range matches[1:] {
-		if r := m.read(); len(r.Warnings) < len(read.Warnings) {
-			read = r
+	read, ok := drivers.Read{}, false
+	for _, m := range matches {
+		if one, err := m.read(r.opt); err == nil && (!ok || len(one.Warnings) < len(read.Warnings)) {
+			read, ok = one, true
 		}
 	}
-	if lossy {
-		read.Warnings = append(read.Warnings, drivers.Warning{Code: "lossy_text"})
+	if !ok { // the templates were checked when they were loaded: not seen in practice
+		return unknown(s)
 	}
 	return read
 }
 
 // agree says whether all matches are for the same medium.
 func agree(matches []match) bool {
-	for _, m := range matches {
-		if m.rule.medium != matches[0].rule.medium {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(matches, func(m match) bool { return m.rule.Medium != matches[0].rule.Medium })
 }
 
 // OneTime says whether a read is of a code that changes with every showing. Such a
 // code is neither cached nor taken for a repetition.
 func OneTime(read drivers.Read) bool {
-	once, _ := read.Extras["oneTime"].(bool)
+	once, _ := read.Extras[extraOneTime].(bool)
 	return once
 }
 
-func unknown(scan []byte, text string, lossy bool) drivers.Read {
+// unknown is the read of a scan that no rule knows; nil of one not looked at.
+func unknown(s *scan) drivers.Read {
 	read := drivers.Read{
 		Medium: drivers.MediumUnknown, Assurance: drivers.MemoryRead,
 		Warnings: []drivers.Warning{{Code: "code_unknown"}},
 	}
+	if s == nil {
+		return read
+	}
+	v := s.view(&rule{AIM: []aim{aimAny}})
 	switch {
-	case lossy:
-		read.Extras = map[string]any{"codeHex": hex.EncodeToString(bytes.TrimSpace(scan))}
-	case text != "":
-		read.Extras = map[string]any{"code": text}
+	case v.lossy:
+		read.Extras = map[string]any{"codeHex": hex.EncodeToString(bytes.TrimSpace(v.bytes))}
+	case v.text != "":
+		read.Extras = map[string]any{"code": v.text}
+	}
+	if read.Extras != nil && s.aim != "" {
+		read.Extras["symbology"] = symbologies[s.aim[0]]
 	}
 	return read
 }
 
-func ambiguous(matches []match, text string) drivers.Read {
+func ambiguous(matches []match) drivers.Read {
 	var media []string
 	for _, m := range matches {
-		media = append(media, m.rule.medium)
+		media = append(media, string(m.rule.Medium))
 	}
 	slices.Sort(media)
 	return drivers.Read{
 		Medium: MediumAmbiguous, Assurance: drivers.MemoryRead,
-		Extras:   map[string]any{"candidates": slices.Compact(media), "code": text},
+		Extras:   map[string]any{"candidates": slices.Compact(media), "code": matches[0].view.text},
 		Warnings: []drivers.Warning{{Code: "ambiguous"}},
 	}
 }
 
-// match is a rule that applies to a scan, with the values of its placeholders.
+// match is a rule that applies to a scan, with the values of its fields.
 type match struct {
-	rule     *rule
-	values   map[string]string
-	warnings []drivers.Warning
+	rule    *rule
+	view    view
+	reading *decode.Reading
 }
 
-// matches returns the rules of the highest priority that apply to text.
-func (r *Rules) matches(text string) []match {
+// matches returns the rules of the highest priority that apply to the scan.
+func (r *Rules) matches(s *scan) []match {
 	var found []match
-	today := r.now()
 	for _, rule := range r.rules {
-		m, ok := rule.apply(text, today)
+		if len(found) > 0 && found[0].rule.Priority > rule.Priority {
+			continue
+		}
+		m, ok := rule.apply(s, r.opt)
 		switch {
-		case !ok || len(found) > 0 && found[0].rule.priority > rule.priority:
-		case len(found) > 0 && found[0].rule.priority < rule.priority:
+		case !ok:
+		case len(found) > 0 && found[0].rule.Priority < rule.Priority:
 			found = []match{m}
 		default:
 			found = append(found, m)
@@ -123,123 +124,65 @@ func (r *Rules) matches(text string) []match {
 }
 
 // apply tries one rule.
-func (r *rule) apply(text string, today time.Time) (match, bool) {
-	if id, rest := cutAIM(text); id != "" && r.takesAIM(id) {
-		text = rest
-	}
-	for _, n := range r.normalise {
-		text = n.apply(text)
-	}
-	groups := r.match.FindStringSubmatch(text)
-	if groups == nil {
+func (r *rule) apply(s *scan, opt Options) (match, bool) {
+	m := match{rule: r, view: s.view(r)}
+	if r.Bytes != nil && !r.Bytes.fits(m.view.bytes) {
 		return match{}, false
 	}
-	m := match{rule: r, values: map[string]string{"text": text}}
-	for i, name := range r.match.SubexpNames() {
-		if name != "" && groups[i] != "" {
-			m.values[name] = groups[i]
-		}
+	inputs := map[string]decode.Value{
+		inputBytes: decode.BytesValue(m.view.bytes), inputScan: decode.TextValue(m.view.text),
 	}
-	for _, c := range r.checks {
-		derived, ok := c.algorithm.check(m.values[c.of], today)
-		switch {
-		case !ok && c.onFail == "reject":
+	if r.Match != nil {
+		groups := r.Match.FindStringSubmatch(m.view.text)
+		if groups == nil {
 			return match{}, false
-		case !ok:
-			m.warnings = append(m.warnings, drivers.Warning{Code: "check_digit", Field: c.of})
 		}
-		for k, v := range derived {
-			m.values[c.of+"."+k] = v
+		for i, name := range r.Match.SubexpNames() {
+			if name != "" && groups[i] != "" {
+				inputs[name] = decode.TextValue(groups[i])
+			}
 		}
 	}
-	return m, true
-}
-
-// takesAIM says whether the rule takes the identifier id, such as "Q1", off.
-func (r *rule) takesAIM(id string) bool {
-	return slices.Contains(r.aim, "any") || slices.Contains(r.aim, id) || slices.Contains(r.aim, id[:1])
+	reading, err := r.Fields.Evaluate(context.Background(), inputs, opt.decode())
+	if err != nil {
+		return match{}, false
+	}
+	m.reading = reading
+	for _, name := range r.Needs {
+		flawed := slices.ContainsFunc(reading.Warnings, func(w drivers.Warning) bool { return w.Field == name })
+		if flawed || !reading.Values[name].Present() {
+			return match{}, false
+		}
+	}
+	return m, r.Born == "" || canBeBorn(reading.Values[r.Born], opt.now())
 }
 
 // read builds what the rule says.
-func (m match) read() drivers.Read {
+func (m match) read(opt Options) (drivers.Read, error) {
 	r := m.rule
-	read := drivers.Read{Medium: r.medium, Profile: r.profile(), Assurance: drivers.MemoryRead, Warnings: m.warnings}
-	for _, w := range r.warnings {
-		read.Warnings = append(read.Warnings, drivers.Warning{Code: w})
+	read := drivers.Read{
+		Medium: string(r.Medium), Profile: r.profile(), Assurance: drivers.MemoryRead, Partial: m.reading.Partial,
 	}
-	extras := map[string]any{}
-	for _, e := range r.extras {
-		if v := e.value.expand(m.values); v != "" {
-			extras[e.key] = v
+	if !r.Withhold {
+		if err := r.Output.Fill(m.reading, nil, nil, &read); err != nil {
+			return drivers.Read{}, err
 		}
 	}
-	if r.oneTime {
-		extras["oneTime"] = true
-	}
-	if len(extras) > 0 {
-		read.Extras = extras
-	}
-	if r.patient != nil {
-		read.Patient, read.Warnings = r.patient.build(m.values, read.Warnings)
-	}
-	return read
-}
-
-// build fills the shape in, leaving out what is empty.
-func (p *patientShape) build(values map[string]string, warnings []drivers.Warning) (*r4.Patient, []drivers.Warning) {
-	patient := r4.NewPatient()
-	for _, id := range p.identifiers {
-		value := id.value.expand(values)
-		if value == "" {
-			continue
-		}
-		out := r4.Identifier{Use: id.use, System: id.system, Value: value}
-		if id.typeCode != "" {
-			out.Type = &r4.CodeableConcept{
-				Coding: []r4.Coding{{System: "http://terminology.hl7.org/CodeSystem/v2-0203", Code: id.typeCode}},
-				Text:   id.typeText,
-			}
-		}
-		patient.Identifier = append(patient.Identifier, out)
-	}
-	for _, n := range p.names {
-		if name, ok := n.build(values); ok {
-			patient.Name = append(patient.Name, name)
+	r.Valid.warn(m.reading, opt.now())
+	for _, w := range r.Warnings {
+		if w.If == "" || m.reading.Values[w.If].Present() {
+			m.reading.Warn(w.Code, "")
 		}
 	}
-	if s := p.birthDate.expand(values); s != "" {
-		if t, err := time.Parse(p.dateFormat, s); err == nil {
-			patient.BirthDate = t.Format(time.DateOnly)
-		} else {
-			warnings = append(warnings, drivers.Warning{Code: "unreadable", Field: "birthDate"})
+	if m.view.lossy && r.Match != nil {
+		m.reading.Warn("lossy_text", "")
+	}
+	read.Warnings = m.reading.Warnings
+	if r.OneTime {
+		if read.Extras == nil {
+			read.Extras = map[string]any{}
 		}
+		read.Extras[extraOneTime] = true
 	}
-	if s := p.gender.expand(values); s != "" {
-		if p.genderMap != nil {
-			s = p.genderMap[s]
-		}
-		if patient.Gender = s; s == "" {
-			warnings = append(warnings, drivers.Warning{Code: "unreadable", Field: "gender"})
-		}
-	}
-	if s := p.address.expand(values); s != "" {
-		patient.Address = []r4.Address{{Text: s}}
-	}
-	return patient, warnings
-}
-
-func (n nameShape) build(values map[string]string) (r4.HumanName, bool) {
-	name := r4.HumanName{Use: n.use, Text: n.text.expand(values), Family: n.family.expand(values)}
-	for _, g := range n.given {
-		if s := g.expand(values); s != "" {
-			name.Given = append(name.Given, s)
-		}
-	}
-	if name.Text == "" && name.Family == "" && name.Given == nil {
-		return name, false
-	}
-	if n.language != "" {
-		name.Extension = []r4.Extension{{URL: "http://hl7.org/fhir/StructureDefinition/language", ValueCode: n.language}}
-	}
-	return name, true
+	return read, nil
 }

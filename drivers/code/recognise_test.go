@@ -5,33 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
+	"time"
 
 	"cardferry/drivers"
 	"cardferry/drivers/code"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
-
-// load loads rules from YAML texts, one file system each.
-func load(t testing.TB, layers ...string) *code.Rules {
-	t.Helper()
-	rules, err := loadErr(layers...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rules
-}
-
-func loadErr(layers ...string) (*code.Rules, error) {
-	first := fstest.MapFS{"r.yaml": {Data: []byte(layers[0])}}
-	switch len(layers) {
-	case 1:
-		return code.LoadRules(first)
-	default:
-		return code.LoadRules(first, fstest.MapFS{"r.yaml": {Data: []byte(layers[1])}})
-	}
-}
 
 func warnings(r drivers.Read) []string {
 	var codes []string
@@ -50,9 +30,9 @@ func TestRecogniseShippedCodes(t *testing.T) {
 		oneTime            bool
 	}{
 		{"resident number", "990101190001010018", "cn-resident-id", nil, true, false},
-		{"born in the future", "990101299001010017", "unknown", []string{"code_unknown"}, false, false},
+		{"born in the future", "990101209901010010", "unknown", []string{"code_unknown"}, false, false},
 		{"dynamic health card", strings.Repeat("0a", 32) + ":0:1767240000", "cn-ehc-qr", []string{"needs_online"}, true, true},
-		{"mistyped number that is no payment code", "119901199003070057", "ambiguous", []string{"ambiguous"}, false, false},
+		{"mistyped number that may be a payment code", "119901199003070057", "ambiguous", []string{"ambiguous"}, false, false},
 		{"mistyped number", "990101190001010019", "cn-resident-id", []string{"check_digit"}, false, false},
 		{"insurance voucher", "4240000000000000000100990000", "cn-medical-insurance-evoucher", []string{"needs_online"}, false, true},
 		{"Alipay", "281234567890123456", "payment-code", []string{"payment_code"}, false, false},
@@ -60,7 +40,9 @@ func TestRecogniseShippedCodes(t *testing.T) {
 		{"number that begins like a payment code", "119901199003070056", "cn-resident-id", nil, true, false},
 		{"bank card stripe", ";4000000000000002=99121010000?\r\n", "bank-card", []string{"bank_card"}, false, false},
 		{"wristband without rule", "MRN0001234", "unknown", []string{"code_unknown"}, false, false},
+		{"signed code without the issuer's key", healthCard(t, rules), "smart-health-card", []string{"signature_unverified"}, true, false},
 		{"nothing", "", "unknown", []string{"code_unknown"}, false, false},
+		{"longer than any code", strings.Repeat("9", code.MaxScan+1), "unknown", []string{"code_unknown"}, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := rules.Recognise([]byte(c.scan))
@@ -77,9 +59,21 @@ func TestRecogniseShippedCodes(t *testing.T) {
 	}
 }
 
-func TestPaymentCredentialsGoNowhere(t *testing.T) {
+// healthCard is the first SMART Health Card of the shipped tests.
+func healthCard(t testing.TB, rules *code.Rules) string {
+	t.Helper()
+	for _, s := range rules.Samples() {
+		if strings.HasPrefix(s.Rule, "smart-health-card@") && s.Accepted {
+			return string(s.Scan)
+		}
+	}
+	t.Fatal("no sample of a SMART Health Card")
+	return ""
+}
+
+func TestWithheldCodesGoNowhere(t *testing.T) {
 	rules := shipped(t)
-	for _, secret := range []string{"281234567890123456", "134567890123456789", "4000000000000002"} {
+	for _, secret := range []string{"281234567890123456", "134567890123456789", "4000000000000002", "6200000000000000004", "wxp://f2f00000000000000000000000000000000"} {
 		for _, scan := range []string{secret, secret + "\r\n", " " + secret} {
 			out, err := json.Marshal(rules.Recognise([]byte(scan)))
 			if err != nil {
@@ -108,8 +102,11 @@ func TestUnknownCodesKeepTheirText(t *testing.T) {
 		{"UTF-8 with byte order mark", []byte("\xEF\xBB\xBF样例-0001\t"), "code", "样例-0001"},
 		{"GB 18030", gbk, "code", "样例-0001"},
 		{"controls", []byte("\x02MRN\x000001\x03"), "code", "MRN0001"},
-		{"separators stay", []byte("A\x1DB"), "code", "A\x1DB"},
+		{"separators stay", []byte("A\x1DB\rC"), "code", "A\x1DB\rC"},
 		{"no text", []byte{0xFF, 0xFE, 0x00, 0x80}, "codeHex", "fffe0080"},
+		{"AIM identifier goes", []byte("]C0MRN0001"), "code", "MRN0001"},
+		{"AIM identifier tells the symbology", []byte("]z0MRN0001"), "symbology", "Aztec"},
+		{"what looks like one stays", []byte("]10MRN0001"), "code", "]10MRN0001"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := rules.Recognise(c.scan)
@@ -127,10 +124,16 @@ rules:
     medium: wristband
     priority: 10
     aim: [C]
-    match: 'Z(?P<mrn>[0-9]{8}[0-9X])'
-    checks: [{algorithm: mod11, of: mrn, on_fail: warn}]
-    patient:
-      identifier: [{use: usual, type: MR, system: "urn:oid:2.999.1", value: "{mrn}"}]
+    match: 'Z(?P<digits>[0-9]{8}[0-9X])'
+    fields:
+      mrn: {from: digits, do: [check: mod11-2]}
+    output:
+      patient:
+        identifier:
+          - use: usual
+            type: {coding: [{system: "http://terminology.hl7.org/CodeSystem/v2-0203", code: MR}]}
+            system: "urn:oid:2.999.1"
+            value: ${mrn}
     tests: {accept: [{scan: "Z00000001X"}], reject: ["Z1"]}
 `
 
@@ -168,75 +171,84 @@ func TestASiteRuleReplacesAShippedOneOfItsName(t *testing.T) {
 	}
 }
 
-func TestMistakesAreToldWithPlaceAndRemedy(t *testing.T) {
-	const head = "rules:\n  - name: a\n    version: 1\n    medium: m\n"
-	const tests = "    tests: {accept: [{scan: \"A\"}], reject: [\"B\"]}\n"
-	for _, c := range []struct{ name, yaml, want string }{
-		{"unknown key", head + "    mach: 'A'\n" + tests, `r.yaml:5:5: unknown key "mach"; did you mean "match"?`},
-		{"key twice", head + "    match: 'A'\n    match: 'B'\n" + tests, `r.yaml:6:5: key "match" is given twice`},
-		{"missing key", head + tests, `r.yaml:2:5: key "match" is missing`},
-		{"bare number", head + "    match: 0123\n" + tests, "r.yaml:5:12: put quotes around this value"},
-		{"bad pattern", head + "    match: '('\n" + tests, "r.yaml:5:12: pattern:"},
-		{"no tests", head + "    match: 'A'\n    tests: {}\n", `r.yaml:2:5: rule "a" needs tests`},
-		{"unknown placeholder", head + "    match: 'A'\n    extras: {code: \"{x}\"}\n" + tests, "r.yaml:6:20: {x} is neither"},
-		{"check of no group", strings.Replace(wristband, "of: mrn", "of: body", 1), "match has no such group"},
-		{"placeholder of no group", strings.Replace(wristband, "{mrn}", "{nobody}", 1), "{nobody} is neither"},
-		{"unknown algorithm", head + "    match: '(?P<n>A)'\n    checks: [{algorithm: crc, of: n}]\n" + tests, `r.yaml:6:26: "crc" is not one of`},
-		{"withheld but shown", head + "    match: 'A'\n    withhold: true\n    extras: {code: \"{text}\"}\n" + tests, "withholds the value"},
-		{"alias", "rules:\n  - &x {name: a}\n  - *x\n", "r.yaml:"},
-		{"same name twice", head + "    match: 'A'\n" + tests + strings.TrimPrefix(head, "rules:\n") + "    match: 'A'\n" + tests, `rule "a" is already in r.yaml:2`},
-		{"not YAML", "rules: [", "r.yaml: yaml: line 1"},
-		{"empty", "", "begin with"},
-		{"version is text", strings.Replace(head, "version: 1", "version: \"1\"", 1) + tests, "r.yaml:3:14: want a whole number"},
-		{"date format", head + "    match: 'A'\n    patient: {birthDate: {value: \"{text}\", format: YYMMDD}}\n" + tests, "want a date format"},
-		{"gender", head + "    match: 'A'\n    patient: {gender: {value: \"{text}\", map: {A: man}}}\n" + tests, "is not one of [male"},
-		{"hex", head + "    match: 'A'\n    tests: {accept: [{hex: \"4\"}], reject: [\"B\"]}\n", "pairs of hexadecimal digits"},
+func TestValidityAndBirth(t *testing.T) {
+	rules := load(t, `
+rules:
+  - name: pass
+    version: 1
+    medium: pass
+    match: '(?P<first>[0-9-]*)/(?P<last>[0-9.-]*)/(?P<birth>[0-9-]*)'
+    born: birth
+    valid: {from: first, until: last}
+    tests: {accept: ["2026-01-01/2026-12-31/1990"], reject: ["a"]}
+`)
+	now := time.Date(2026, 11, 24, 13, 0, 0, 0, time.UTC)
+	rules = rules.With(code.Options{Now: func() time.Time { return now }})
+	for _, c := range []struct {
+		name, scan string
+		warnings   []string
+		applies    bool
+	}{
+		{"within", "2026-01-01/2026-12-31/1990-03-02", nil, true},
+		{"last day", "2026-11-24/2026-11-24/1990", nil, true},
+		{"ended yesterday", "/2026-11-23/1990", nil, true}, // it is still the 23rd at 12 h west until 12:00 UTC
+		{"ended the day before", "/2026-11-22/1990", []string{"expired"}, true},
+		{"begins the day after tomorrow", "2026-11-26//1990", []string{"not_yet_valid"}, true},
+		{"whole month", "/2026-11/1990", nil, true},
+		{"whole year", "/2025/1990", []string{"expired"}, true},
+		{"seconds", "1764000000/1764000001.5/1990", []string{"expired"}, true},
+		{"in seconds to come", "4070908800//1990", []string{"not_yet_valid"}, true},
+		{"no dates", "//1990-03", nil, true},
+		{"no birth date", "//", nil, false},
+		{"born tomorrow", "//2026-11-25", nil, true}, // it is the 25th at 14 h east
+		{"born in the future", "//2026-11-26", nil, false},
+		{"born too long ago", "//1849-12-31", nil, false},
+		{"no day of the calendar", "//2026-02-30", nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := loadErr(c.yaml); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("error %v\nwant %s", err, c.want)
+			r := rules.Recognise([]byte(c.scan))
+			if c.name == "ended yesterday" {
+				c.warnings = []string{"expired"}
+			}
+			if (r.Medium == "pass") != c.applies || c.applies && !slices.Equal(warnings(r), c.warnings) {
+				t.Errorf("medium %s, warnings %v", r.Medium, warnings(r))
 			}
 		})
 	}
 }
 
-func TestARulesOwnTestsCanFail(t *testing.T) {
+func TestBytesDecideBinaryCodes(t *testing.T) {
 	rules := load(t, `
 rules:
-  - name: a
+  - name: binary
     version: 1
-    medium: m
-    match: '[A-C]'
-    extras: {code: "{text}"}
-    tests:
-      accept:
-        - scan: "D"
-        - scan: "A"
-          read: {extras: {code: "B"}}
-        - scan: "A"
-          read: {extras: null}
-        - scan: "A"
-          read: {warnings: [{code: x}]}
-        - scan: "A"
-          read: {patient: {gender: male}}
-      reject: ["C"]
+    medium: binary
+    aim: [L]
+    bytes: {min: 6, max: 8, at: [{is: "01"}, {offset: 2, is: FF00}]}
+    fields: {number: {from: "bytes[4:6]", do: [uint: be]}}
+    output: {extras: {number: "${number}"}}
+    tests: {accept: [{hex: 0102FF000001}], reject: ["a"]}
 `)
-	want := []string{
-		`r.yaml:10:11: scan is taken for medium "unknown"`,
-		"r.yaml:11:11: read.extras.code: differs",
-		"r.yaml:13:11: read.extras is there",
-		"r.yaml:15:11: read.warnings has another number",
-		"r.yaml:17:11: read.patient is missing",
-		"r.yaml:19:16: scan is taken by the rule",
-	}
-	results := rules.Test()
-	if len(results) != len(want) {
-		t.Fatalf("%d results", len(results))
-	}
-	for i, r := range results {
-		if r.Err == nil || !strings.Contains(r.Err.Error(), want[i]) {
-			t.Errorf("%s, %s: %v; want %s", r.Rule, r.Case, r.Err, want[i])
-		}
+	for _, c := range []struct {
+		name, scan string
+		applies    bool
+	}{
+		{"as long as it may be", "\x01\x02\xFF\x00\x00\x01\x00\x00", true},
+		{"behind an AIM identifier", "]L0\x01\x02\xFF\x00\x00\x01", true},
+		{"behind that of another symbology", "]Q1\x01\x02\xFF\x00\x00\x01", false},
+		{"too long", "\x01\x02\xFF\x00\x00\x01\x00\x00\x00", false},
+		{"too short", "\x01\x02\xFF\x00\x00", false},
+		{"other bytes", "\x01\x02\xFF\x01\x00\x01", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := rules.Recognise([]byte(c.scan))
+			if (r.Medium == "binary") != c.applies || c.applies && r.Extras["number"] != "1" {
+				t.Errorf("medium %s, extras %v", r.Medium, r.Extras)
+			}
+			if c.applies && r.Warnings != nil {
+				t.Errorf("warnings %v: bytes are no lossy text", r.Warnings)
+			}
+		})
 	}
 }
 
@@ -245,14 +257,13 @@ func TestNoRulesRecogniseNothing(t *testing.T) {
 	if r := rules.Recognise([]byte("A")); r.Medium != drivers.MediumUnknown {
 		t.Error(r.Medium)
 	}
+	if r := rules.With(code.Options{}).Recognise([]byte("A")); r.Medium != drivers.MediumUnknown {
+		t.Error(r.Medium)
+	}
 	if res := rules.Test(); len(res) != 1 || res[0].Err == nil {
 		t.Error("tests of no rules passed")
 	}
-	empty, err := code.LoadRules(fstest.MapFS{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := empty.Recognise([]byte("A")); r.Extras["code"] != "A" {
+	if r := load(t, "rules: []").Recognise([]byte("A")); r.Extras["code"] != "A" {
 		t.Error("text of an unknown code is lost")
 	}
 }
@@ -283,57 +294,5 @@ func TestStripAIM(t *testing.T) {
 		if got := code.StripAIM([]byte(scan)); string(got) != want {
 			t.Errorf("%q: %q, want %q", scan, got, want)
 		}
-	}
-}
-
-func FuzzRecognise(f *testing.F) {
-	rules := shipped(f)
-	for _, s := range []string{
-		"990101190001010018", "119901199003070056", "281234567890123456", "4240000000000000000100990000",
-		strings.Repeat("0a", 32) + ":0:x", "]C1", ";4000000000000002=99121010000?", "%B4000000000000002^A/B^9912?",
-		"000000000001||N|31021990|Nam||01012022", "\xB2\xE2\xCA\xD4", "\xEF\xBB\xBF", "]d28018000000000000000017",
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, scan []byte) {
-		r := rules.Recognise(scan)
-		if r.Medium == "" || r.Assurance != drivers.MemoryRead {
-			t.Fatal("incomplete read")
-		}
-		if (r.Medium == drivers.MediumUnknown || r.Medium == code.MediumAmbiguous) && r.Patient != nil {
-			t.Fatal("a doubtful scan gave a patient")
-		}
-		if r.Medium == "payment-code" && r.Extras != nil {
-			t.Fatal("a payment code is passed on")
-		}
-		if _, err := json.Marshal(r); err != nil {
-			t.Fatal(err)
-		}
-	})
-}
-
-func FuzzLoadRules(f *testing.F) {
-	f.Add([]byte(wristband))
-	f.Add([]byte("rules:\n  - &x {name: a}\n  - *x\n"))
-	f.Add([]byte("a: &a [*a]\n"))
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		rules, err := code.LoadRules(fstest.MapFS{"r.yaml": {Data: data}})
-		if err == nil {
-			rules.Test()
-		}
-	})
-}
-
-func BenchmarkRecognise(b *testing.B) {
-	rules := shipped(b)
-	for name, scan := range map[string]string{
-		"resident-id": "990101190001010018", "unknown": "MRN0001234", "long": strings.Repeat("A", 2953),
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				rules.Recognise([]byte(scan))
-			}
-		})
 	}
 }

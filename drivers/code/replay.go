@@ -4,7 +4,80 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"cardferry/drivers/decode"
+
+	"go.yaml.in/yaml/v3"
 )
+
+// tests are a rule's own.
+type tests struct {
+	Keys   testKeys `yaml:"keys"`
+	Accept []sample `yaml:"accept,required"`
+	Reject []sample `yaml:"reject,required"`
+}
+
+// sample is one scan of a rule's own tests.
+type sample struct {
+	node *yaml.Node
+	scan []byte
+	want any // part of the read's JSON
+}
+
+// DecodeNode reads a scan as text, or a mapping of scan or hex, and read.
+func (s *sample) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	s.node = n
+	if n.Kind == yaml.ScalarNode {
+		s.scan = []byte(d.Text(n))
+		return
+	}
+	var spec struct {
+		Scan *string          `yaml:"scan"`
+		Hex  *decode.HexBytes `yaml:"hex"`
+		Read expectation      `yaml:"read"`
+	}
+	d.Decode(n, &spec)
+	switch {
+	case (spec.Scan == nil) == (spec.Hex == nil):
+		d.Fail(n, "give the scan either as scan (text) or as hex")
+	case spec.Scan != nil:
+		s.scan = []byte(*spec.Scan)
+	default:
+		s.scan = *spec.Hex
+	}
+	s.want = spec.Read.val
+}
+
+// expectation is what a read must contain: YAML that stands for JSON, in which
+// null means absent.
+type expectation struct{ val any }
+
+// DecodeNode reads the tree.
+func (e *expectation) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	switch {
+	case n.Kind == yaml.MappingNode && n.Anchor == "":
+		m := map[string]any{}
+		d.Pairs(n, func(key, val *yaml.Node) {
+			var c expectation
+			c.DecodeNode(d, val)
+			m[key.Value] = c.val
+		})
+		e.val = m
+	case n.Kind == yaml.SequenceNode && n.Anchor == "":
+		list := []any{}
+		for _, v := range n.Content {
+			var c expectation
+			c.DecodeNode(d, v)
+			list = append(list, c.val)
+		}
+		e.val = list
+	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
+	default:
+		var t decode.Tree
+		t.DecodeNode(d, n)
+		e.val = t.Val
+	}
+}
 
 // TestResult is the outcome of one scan of a rule's own tests.
 type TestResult struct {
@@ -14,6 +87,9 @@ type TestResult struct {
 	// names file, line and the path that differs, never a value.
 	Err error
 }
+
+// errNoRules is for a nil Rules in use.
+var errNoRules = errors.New("no code rules loaded")
 
 // Test replays the tests that the rules carry, each scan against all rules
 // together: accept scans must give the rule's medium, unless the test names another,
@@ -25,14 +101,18 @@ func (r *Rules) Test() []TestResult {
 	}
 	var results []TestResult
 	for _, rule := range r.rules {
-		for i, s := range rule.accept {
+		under := *r
+		if k := rule.Tests.Keys.keys; k != nil {
+			under.opt.Keys = *k
+		}
+		for i, s := range rule.Tests.Accept {
 			results = append(results, TestResult{
-				Rule: rule.profile(), Case: fmt.Sprintf("accept %d", i+1), Err: r.testAccept(rule, s),
+				Rule: rule.profile(), Case: fmt.Sprintf("accept %d", i+1), Err: under.testAccept(rule, s),
 			})
 		}
-		for i, s := range rule.reject {
+		for i, s := range rule.Tests.Reject {
 			results = append(results, TestResult{
-				Rule: rule.profile(), Case: fmt.Sprintf("reject %d", i+1), Err: r.testReject(rule, s),
+				Rule: rule.profile(), Case: fmt.Sprintf("reject %d", i+1), Err: under.testReject(rule, s),
 			})
 		}
 	}
@@ -41,78 +121,69 @@ func (r *Rules) Test() []TestResult {
 
 func (r *Rules) testAccept(rule *rule, s sample) error {
 	read := r.Recognise(s.scan)
-	if _, named := s.want["medium"]; !named {
-		if read.Profile != rule.profile() {
-			return s.where.errorf("scan is taken for medium %q by %q", read.Medium, read.Profile)
-		}
+	want, _ := s.want.(map[string]any)
+	if _, named := want["medium"]; !named && read.Profile != rule.profile() {
+		return rule.errorf(s.node, "scan is taken for medium %q by %q", read.Medium, read.Profile)
 	}
-	got, err := asJSON(read)
+	encoded, err := json.Marshal(read)
 	if err != nil {
-		return s.where.errorf("encode read: %w", err)
+		return rule.errorf(s.node, "encode read: %v", err)
 	}
-	want, err := asJSON(s.want)
-	if err != nil {
-		return s.where.errorf("encode expectation: %w", err)
+	var got any
+	if err := json.Unmarshal(encoded, &got); err != nil {
+		return rule.errorf(s.node, "decode read: %v", err)
 	}
-	if err := contains(got, want, "read"); err != nil {
-		return s.where.errorf("%w", err)
+	if why := lacks(got, s.want, "read"); why != "" {
+		return rule.errorf(s.node, "%s", why)
 	}
 	return nil
 }
 
 func (r *Rules) testReject(rule *rule, s sample) error {
-	text, _, err := Text(s.scan, "")
-	if err != nil {
-		return s.where.errorf("%w", err)
-	}
-	if _, ok := rule.apply(text, r.now()); ok {
-		return s.where.errorf("scan is taken by the rule")
+	if len(s.scan) <= MaxScan {
+		if _, taken := rule.apply(newScan(s.scan), r.opt); taken {
+			return rule.errorf(s.node, "scan is taken by the rule")
+		}
 	}
 	return nil
 }
 
-func asJSON(v any) (any, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	var out any
-	return out, json.Unmarshal(b, &out)
+// errorf returns an error at a node of the rule's file.
+func (r *rule) errorf(n *yaml.Node, format string, args ...any) error {
+	return &decode.Error{File: r.file, Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...)}
 }
 
-var errDiffers = errors.New("differs")
-
-// contains says whether got has everything that want has.
-func contains(got, want any, path string) error {
+// lacks says where got does not have what want has; it never tells a value.
+func lacks(got, want any, path string) string {
 	switch want := want.(type) {
 	case nil:
 		if got != nil && path != "read" {
-			return fmt.Errorf("%s is there: %w", path, errDiffers)
+			return path + " is there"
 		}
 	case map[string]any:
 		m, ok := got.(map[string]any)
 		if !ok {
-			return fmt.Errorf("%s is missing: %w", path, errDiffers)
+			return path + " is missing"
 		}
-		for k, w := range want {
-			if err := contains(m[k], w, path+"."+k); err != nil {
-				return err
+		for _, k := range decode.KeysOf(want) {
+			if why := lacks(m[k], want[k], path+"."+k); why != "" {
+				return why
 			}
 		}
 	case []any:
-		list, ok := got.([]any)
-		if !ok || len(list) != len(want) {
-			return fmt.Errorf("%s has another number of entries: %w", path, errDiffers)
+		list, _ := got.([]any)
+		if len(list) != len(want) {
+			return path + " has another number of entries"
 		}
 		for i := range want {
-			if err := contains(list[i], want[i], fmt.Sprintf("%s[%d]", path, i)); err != nil {
-				return err
+			if why := lacks(list[i], want[i], fmt.Sprintf("%s[%d]", path, i)); why != "" {
+				return why
 			}
 		}
 	default:
 		if got != want {
-			return fmt.Errorf("%s: %w", path, errDiffers)
+			return path + " differs"
 		}
 	}
-	return nil
+	return ""
 }

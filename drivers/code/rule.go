@@ -2,142 +2,151 @@ package code
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
+	"slices"
+
+	"cardferry/drivers/decode"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// rule is one compiled rule.
+// rule is one kind of code, as written and compiled.
 type rule struct {
-	where     node // for errors that concern the whole rule
-	name      string
-	version   int
-	medium    string
-	priority  int
-	aim       []string // symbologies whose identifier is taken off; "any" is all
-	normalise []normaliser
-	match     *regexp.Regexp // of the whole text
-	checks    []check
-	withhold  bool // the value never leaves: payment credentials
-	oneTime   bool
-	warnings  []string
-	patient   *patientShape
-	extras    []extra
-	accept    []sample
-	reject    []sample
+	Name      slug          `yaml:"name,required"`
+	Version   int           `yaml:"version,required"`
+	About     string        `yaml:"about"`
+	Source    string        `yaml:"source"`
+	Medium    slug          `yaml:"medium,required"`
+	Priority  priority      `yaml:"priority"`
+	AIM       []aim         `yaml:"aim"`
+	Charset   charset       `yaml:"charset"`
+	Normalise []normaliser  `yaml:"normalise"`
+	Match     *pattern      `yaml:"match"`
+	Bytes     *shape        `yaml:"bytes"`
+	Fields    fields        `yaml:"fields"`
+	Needs     []string      `yaml:"needs"`
+	Born      string        `yaml:"born"`
+	Valid     validity      `yaml:"valid"`
+	Withhold  bool          `yaml:"withhold"`
+	OneTime   bool          `yaml:"one_time"`
+	Warnings  []warning     `yaml:"warnings"`
+	Output    decode.Output `yaml:"output"`
+	Tests     tests         `yaml:"tests,required"`
+
+	file   string
+	node   *yaml.Node
+	inputs decode.Ordered[string] // the texts that outputs may name beside fields
 }
 
-// check is one check of one group. With onFail "reject" a failure means that the
-// rule does not apply, with "warn" the read gets a check_digit warning.
-type check struct {
-	algorithm algorithm
-	of        string
-	onFail    string
-}
+// The inputs of fields besides the named groups of match.
+const (
+	inputScan  = "scan"  // the text that match sees
+	inputBytes = "bytes" // the scan as it came, without an AIM identifier
+)
 
-type extra struct {
-	key   string
-	value template
-}
-
-// patientShape says how groups become a FHIR Patient.
-type patientShape struct {
-	identifiers []identifierShape
-	names       []nameShape
-	birthDate   template
-	dateFormat  string // Go layout
-	gender      template
-	genderMap   map[string]string
-	address     template
-}
-
-type identifierShape struct {
-	use, typeCode, typeText, system string
-	value                           template
-}
-
-type nameShape struct {
-	use, language string
-	text, family  template
-	given         []template
-}
-
-// sample is one scan of a rule's own tests.
-type sample struct {
-	where node
-	scan  []byte
-	want  map[string]any // subset of the read's JSON; only for accept
-}
-
-// template is text with {placeholders}.
-type template struct {
-	where node
-	text  string
-}
-
-var placeholder = regexp.MustCompile(`\{([A-Za-z][A-Za-z0-9_.]*)\}`)
-
-// expand fills in the values; an absent one is empty.
-func (t template) expand(values map[string]string) string {
-	if !strings.Contains(t.text, "{") {
-		return t.text
+// DecodeNode reads and checks one rule.
+func (r *rule) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	type plain rule
+	before := d.Mistakes()
+	d.Decode(n, (*plain)(r))
+	r.node = n
+	if d.Mistakes() == before {
+		r.compile(d)
 	}
-	return placeholder.ReplaceAllStringFunc(t.text, func(p string) string { return values[p[1:len(p)-1]] })
 }
 
-// verify says whether every placeholder of t is known.
-func (t template) verify(known map[string]bool) error {
-	for _, m := range placeholder.FindAllStringSubmatch(t.text, -1) {
-		if !known[m[1]] {
-			return t.where.errorf("{%s} is neither a named group of match nor derived by a check", m[1])
+// compile checks what needs more than one key to see.
+func (r *rule) compile(d *decode.Decoder) {
+	if r.Version < 1 {
+		d.Fail(r.node, "version counts from 1")
+	}
+	if r.Match == nil && r.Bytes == nil {
+		d.Fail(r.node, `rule %q needs "match" or "bytes"`, r.Name)
+	}
+	if len(r.Tests.Accept) == 0 || len(r.Tests.Reject) == 0 {
+		d.Fail(r.node, "rule %q needs tests: at least one scan under accept and one under reject", r.Name)
+	}
+	if r.Withhold && (r.Output.Patient != nil || len(r.Output.Coverage) > 0 || len(r.Output.Extras) > 0) {
+		d.Fail(r.node, "rule %q withholds the value, so it can have no output", r.Name)
+	}
+	kinds := map[string]decode.Kind{inputBytes: decode.KindBytes, inputScan: decode.KindText}
+	for _, g := range r.Match.groups() {
+		if _, taken := kinds[g]; taken {
+			d.Fail(r.node, "match cannot call a group %q: the name is taken", g)
+		}
+		kinds[g] = decode.KindText
+	}
+	r.Fields.Compile(d, kinds)
+	delete(kinds, inputBytes)
+	for _, name := range decode.KeysOf(kinds) {
+		r.inputs = append(r.inputs, decode.Entry[string]{Name: name, Node: r.node})
+	}
+	r.Output.Compile(d, &r.Fields.Fields, r.inputs)
+	r.checkNames(d)
+}
+
+// checkNames says whether the keys that name a field name one.
+func (r *rule) checkNames(d *decode.Decoder) {
+	known := slices.Clone(r.Fields.names)
+	for _, e := range r.inputs {
+		known = append(known, e.Name)
+	}
+	names := append(slices.Clone(r.Needs), r.Born, r.Valid.From, r.Valid.Until)
+	for _, w := range r.Warnings {
+		names = append(names, w.If)
+	}
+	for _, name := range names {
+		if name != "" && !slices.Contains(known, name) {
+			d.Unknown(&yaml.Node{Value: name, Line: r.node.Line, Column: r.node.Column}, "field", slices.Clone(known))
 		}
 	}
-	return nil
 }
 
 // profile returns "name@version".
-func (r *rule) profile() string { return fmt.Sprintf("%s@%d", r.name, r.version) }
+func (r *rule) profile() string { return fmt.Sprintf("%s@%d", r.Name, r.Version) }
 
-// verify checks what only the whole rule can tell.
-func (r *rule) verify() error {
-	known := map[string]bool{"text": true}
-	for _, g := range r.match.SubexpNames() {
-		known[g] = true
-	}
-	for _, c := range r.checks {
-		if !known[c.of] {
-			return r.where.errorf("check of %q: match has no such group", c.of)
-		}
-		for _, d := range c.algorithm.derives() {
-			known[c.of+"."+d] = true
-		}
-	}
-	if r.withhold && (r.patient != nil || len(r.extras) > 0) {
-		return r.where.errorf("a rule that withholds the value can have neither patient nor extras")
-	}
-	if len(r.accept) == 0 || len(r.reject) == 0 {
-		return r.where.errorf("rule %q needs tests: at least one scan under accept and one under reject", r.name)
-	}
-	for _, t := range r.templates() {
-		if err := t.verify(known); err != nil {
-			return err
-		}
-	}
-	return nil
+// fields are the fields of a rule, with their names.
+type fields struct {
+	decode.Fields
+	names []string
 }
 
-func (r *rule) templates() []template {
-	var all []template
-	for _, e := range r.extras {
-		all = append(all, e.value)
+// DecodeNode reads the mapping of names to fields.
+func (f *fields) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	f.Fields.DecodeNode(d, n)
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		f.names = append(f.names, n.Content[i].Value)
 	}
-	if p := r.patient; p != nil {
-		all = append(all, p.birthDate, p.gender, p.address)
-		for _, id := range p.identifiers {
-			all = append(all, id.value)
-		}
-		for _, n := range p.names {
-			all = append(append(all, n.text, n.family), n.given...)
-		}
+}
+
+// warning is a warning that the read carries: always, or if a field is present.
+type warning struct {
+	Code string `yaml:"code,required"`
+	If   string `yaml:"if"`
+}
+
+// DecodeNode reads a code, or a code with its condition.
+func (w *warning) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode {
+		w.Code = d.Text(n)
+		return
 	}
-	return all
+	type plain warning
+	d.Decode(n, (*plain)(w))
+}
+
+// priority is a whole number from -100 to 100.
+type priority int
+
+// DecodeNode reads a number, which may be negative.
+func (p *priority) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	text, sign := n.Value, 1
+	if len(text) > 1 && text[0] == '-' {
+		text, sign = text[1:], -1
+	}
+	before := d.Mistakes()
+	v := d.Integer(&yaml.Node{Kind: n.Kind, Tag: n.Tag, Value: text, Line: n.Line, Column: n.Column})
+	if d.Mistakes() == before && v > 100 {
+		d.Fail(n, "want a whole number from -100 to 100")
+	}
+	*p = priority(sign * v)
 }

@@ -1,103 +1,80 @@
 package code
 
 import (
-	"strings"
+	"bytes"
+	"regexp"
+
+	"cardferry/drivers/decode"
+
+	"go.yaml.in/yaml/v3"
 )
 
-func (r *rule) parsePatient(n node) error {
-	p := &patientShape{dateFormat: "2006-01-02"}
-	r.patient = p
-	return n.fields(map[string]func(node) error{
-		"identifier": func(n node) error { return n.each(p.parseIdentifier) },
-		"name":       func(n node) error { return n.each(p.parseName) },
-		"birthDate":  p.parseBirthDate,
-		"gender":     p.parseGender,
-		"address":    intoTemplate(&p.address),
-	})
-}
+// maxPattern is the longest pattern of a rule, in bytes.
+const maxPattern = 4 << 10
 
-func (p *patientShape) parseIdentifier(n node) error {
-	var id identifierShape
-	err := n.fields(map[string]func(node) error{
-		"use":    oneOf(&id.use, "usual", "official", "temp", "secondary", "old"),
-		"type":   into(&id.typeCode),
-		"text":   into(&id.typeText),
-		"system": into(&id.system),
-		"value":  intoTemplate(&id.value),
-	}, "system", "value")
-	p.identifiers = append(p.identifiers, id)
-	return err
-}
+// pattern is an RE2 expression of the whole text.
+type pattern struct{ *regexp.Regexp }
 
-func (p *patientShape) parseName(n node) error {
-	var name nameShape
-	err := n.fields(map[string]func(node) error{
-		"use":      oneOf(&name.use, "usual", "official", "old", "maiden"),
-		"language": into(&name.language),
-		"text":     intoTemplate(&name.text),
-		"family":   intoTemplate(&name.family),
-		"given": func(n node) error {
-			return n.each(func(n node) error {
-				var t template
-				err := intoTemplate(&t)(n)
-				name.given = append(name.given, t)
-				return err
-			})
-		},
-	})
-	p.names = append(p.names, name)
-	return err
-}
-
-// parseBirthDate takes a template for YYYY-MM-DD, or one with its format.
-func (p *patientShape) parseBirthDate(n node) error {
-	if n.Value != "" {
-		return intoTemplate(&p.birthDate)(n)
+// DecodeNode compiles the expression.
+func (p *pattern) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	s := d.Text(n)
+	if len(s) > maxPattern {
+		d.Fail(n, "pattern has %d bytes; %d at most", len(s), maxPattern)
+		return
 	}
-	return n.fields(map[string]func(node) error{
-		"value": intoTemplate(&p.birthDate),
-		"format": func(n node) error {
-			s, err := n.text()
-			if err != nil {
-				return err
-			}
-			for _, part := range []string{"YYYY", "MM", "DD"} {
-				if strings.Count(s, part) != 1 {
-					return n.errorf("want a date format of YYYY, MM and DD, such as DDMMYYYY")
-				}
-			}
-			if strings.ContainsAny(strings.NewReplacer("YYYY", "", "MM", "", "DD", "").Replace(s), "0123456789YMD") {
-				return n.errorf("want a date format of YYYY, MM and DD, such as DDMMYYYY")
-			}
-			p.dateFormat = strings.NewReplacer("YYYY", "2006", "MM", "01", "DD", "02").Replace(s)
-			return nil
-		},
-	}, "value", "format")
+	re, err := regexp.Compile(`\A(?:` + s + `)\z`)
+	if err != nil {
+		d.Fail(n, "pattern: %v", err)
+		return
+	}
+	p.Regexp = re
 }
 
-// parseGender takes a template for a FHIR gender, or one with a map to it.
-func (p *patientShape) parseGender(n node) error {
-	if n.Value != "" {
-		return intoTemplate(&p.gender)(n)
-	}
-	return n.fields(map[string]func(node) error{
-		"value": intoTemplate(&p.gender),
-		"map": func(n node) error {
-			p.genderMap = map[string]string{}
-			handle := map[string]func(node) error{}
-			for i := 0; i+1 < len(n.Content); i += 2 {
-				key := node{n.Content[i], n.file}
-				if _, err := key.text(); err != nil {
-					return err
-				}
-				handle[key.Value] = func(n node) error {
-					var to string
-					err := oneOf(&to, "male", "female", "other", "unknown")(n)
-					p.genderMap[key.Value] = to
-					return err
-				}
+// groups are the names of the named groups.
+func (p *pattern) groups() []string {
+	var names []string
+	if p != nil {
+		for _, g := range p.SubexpNames() {
+			if g != "" {
+				names = append(names, g)
 			}
-			return n.fields(handle)
-		},
-	}, "value", "map")
+		}
+	}
+	return names
+}
+
+// shape is what a rule asks of the bytes of a scan.
+type shape struct {
+	Length int      `yaml:"length"` // exactly
+	Min    int      `yaml:"min"`    // at least
+	Max    int      `yaml:"max"`    // at most
+	At     []marker `yaml:"at"`
+}
+
+// marker is bytes at an offset from the start.
+type marker struct {
+	Offset int             `yaml:"offset"`
+	Is     decode.HexBytes `yaml:"is,required"`
+}
+
+// DecodeNode reads the conditions.
+func (s *shape) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	type plain shape
+	d.Decode(n, (*plain)(s))
+	if s.Length == 0 && s.Min == 0 && s.Max == 0 && s.At == nil {
+		d.Fail(n, "want at least one of length, min, max, at")
+	}
+}
+
+// fits says whether the bytes meet all conditions.
+func (s *shape) fits(b []byte) bool {
+	if s.Length > 0 && len(b) != s.Length || len(b) < s.Min || s.Max > 0 && len(b) > s.Max {
+		return false
+	}
+	for _, m := range s.At {
+		if m.Offset > len(b) || !bytes.HasPrefix(b[m.Offset:], m.Is) {
+			return false
+		}
+	}
+	return true
 }

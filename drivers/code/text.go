@@ -6,71 +6,83 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"cardferry/drivers/decode"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
 // MaxScan is the longest scan in bytes that is looked at. The largest QR code
-// holds 2953 bytes.
-const MaxScan = 64 << 10
+// holds 7089 digits (ISO/IEC 18004, version 40-L), a PDF417 symbol 2710.
+const MaxScan = 8 << 10
+
+var utf8BOM = []byte("\xEF\xBB\xBF")
 
 // Text turns the raw bytes of a scan into text. Charset is a WHATWG encoding name
 // ("gb18030", "big5", "windows-1252"); "" means UTF-8 when the bytes are valid UTF-8
 // and GB 18030 otherwise, which is what Chinese scanners send. A byte order mark,
-// C0 controls (except the separators FS, GS, RS and US, which structure GS1 and
-// ISO/IEC 15434 codes) and white space at the ends are dropped. Lossy says that some
+// C0 controls (except line ends and the separators FS, GS, RS and US, which structure
+// machine readable zones, GS1 and ISO/IEC 15434 codes) and white space at the ends are
+// dropped. Lossy says that some
 // bytes had no meaning in the charset and became U+FFFD. An unknown charset is an
 // error.
 func Text(scan []byte, charset string) (text string, lossy bool, err error) {
-	scan = bytes.TrimPrefix(scan, []byte("\xEF\xBB\xBF"))
+	var enc encoding.Encoding
 	switch {
 	case charset == "" && utf8.Valid(scan), strings.EqualFold(charset, "utf-8"):
-		text = strings.ToValidUTF8(string(scan), string(utf8.RuneError))
+	case charset == "":
+		enc = simplifiedchinese.GB18030
 	default:
-		enc := simplifiedchinese.GB18030.NewDecoder()
-		if charset != "" {
-			e, err := htmlindex.Get(charset)
-			if err != nil {
-				return "", false, fmt.Errorf("charset %q is not known; use a WHATWG name such as gb18030 or big5", charset)
-			}
-			enc = e.NewDecoder()
+		if enc, err = htmlindex.Get(charset); err != nil {
+			return "", false, fmt.Errorf("charset %q is not known; use a WHATWG name such as gb18030 or big5", charset)
 		}
-		out, err := enc.Bytes(scan)
-		if err != nil {
-			return "", false, fmt.Errorf("decode scan: %w", err)
+	}
+	text, lossy = decodeText(scan, enc)
+	return text, lossy, nil
+}
+
+// decodeText is Text in an encoding; nil is UTF-8.
+func decodeText(scan []byte, enc encoding.Encoding) (text string, lossy bool) {
+	scan = bytes.TrimPrefix(scan, utf8BOM)
+	if enc == nil {
+		text = strings.ToValidUTF8(string(scan), string(utf8.RuneError))
+	} else {
+		out, err := enc.NewDecoder().Bytes(scan)
+		if err != nil { // an encoding that has no replacement character
+			return "", true
 		}
 		text = string(out)
 	}
 	text = strings.Map(func(r rune) rune {
-		if (r < ' ' && (r < 0x1C || r > 0x1F)) || r == 0x7F || r == '\uFEFF' {
+		if r < ' ' && (r < 0x1C || r > 0x1F) && r != '\n' && r != '\r' || r == 0x7F || r == '\uFEFF' {
 			return -1
 		}
 		return r
 	}, text)
-	return strings.TrimSpace(text), strings.ContainsRune(text, utf8.RuneError), nil
+	return strings.TrimSpace(text), strings.ContainsRune(text, utf8.RuneError)
 }
 
-// cutAIM takes an AIM symbology identifier (ISO/IEC 15424: "]", a letter, a
-// modifier) off the front of a scan. Scanners send it only when told to.
-func cutAIM(text string) (id, rest string) {
-	if len(text) < 3 || text[0] != ']' || !letter(text[1]) || (!letter(text[2]) && !digit(text[2])) {
-		return "", text
+// charset is what the bytes of a code are in when they are not UTF-8.
+type charset string
+
+// DecodeNode reads a WHATWG name.
+func (c *charset) DecodeNode(d *decode.Decoder, n *yaml.Node) {
+	*c = charset(d.Text(n))
+	if _, err := htmlindex.Get(string(*c)); err != nil || *c == "" {
+		d.Fail(n, "charset %q is not known; use a WHATWG name such as windows-1252 or big5", *c)
 	}
-	return text[1:3], text[3:]
 }
 
-// StripAIM returns a scan without the AIM symbology identifier that it may begin
-// with, for scanners that always send one.
-func StripAIM(scan []byte) []byte {
-	id, _ := cutAIM(string(scan[:min(3, len(scan))]))
-	if id == "" {
-		return scan
+func (c charset) text(scan []byte) (text string, lossy bool) {
+	name := string(c)
+	if utf8.Valid(scan) {
+		name = "utf-8"
 	}
-	return scan[3:]
+	text, lossy, err := Text(scan, name)
+	return text, lossy || err != nil
 }
-
-func letter(c byte) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' }
-func digit(c byte) bool  { return c >= '0' && c <= '9' }
 
 // normaliser is one step that a rule asks for before it matches.
 type normaliser string
@@ -82,6 +94,11 @@ const (
 	normUpper normaliser = "upper" // upper case
 	normSpace normaliser = "space" // drops spaces and hyphens
 )
+
+// DecodeNode reads the name of a normaliser.
+func (n *normaliser) DecodeNode(d *decode.Decoder, y *yaml.Node) {
+	*n = normaliser(d.Choice(y, string(normWidth), string(normUpper), string(normSpace)))
+}
 
 func (n normaliser) apply(s string) string {
 	switch n {
