@@ -3,6 +3,7 @@ package usbsim
 import (
 	"context"
 	"encoding/binary"
+	"math/bits"
 	"sync"
 	"time"
 
@@ -202,9 +203,15 @@ func (c *CCID) message(m []byte) {
 			return
 		}
 		c.transfer(m, card)
-	case ccidSetParam, ccidGetParam, ccidResetParam:
-		const t1 = 1
-		c.reply(m, ccidParameters, 0, 0, t1, []byte{0x11, 0x10, 0, 0x4D, 0, 0xFE, 0})
+	case ccidSetParam: // the host chooses the protocol; here it is what it says
+		c.reply(m, ccidParameters, 0, 0, m[7], m[ccidHeader:])
+	case ccidGetParam, ccidResetParam:
+		protocol := firstProtocol(card)
+		data := []byte{0x11, 0x00, 0, 0x0A, 0} // T=0 (section 6.2.3)
+		if protocol == 1 {
+			data = []byte{0x11, 0x10, 0, 0x4D, 0, 0xFE, 0}
+		}
+		c.reply(m, ccidParameters, 0, 0, protocol, data)
 	default:
 		c.reply(m, ccidSlotStatus, ccidFailed, 0, 0, nil) // command not supported
 	}
@@ -245,6 +252,23 @@ func (c *CCID) transfer(m []byte, card vcard.Card) {
 	default:
 		c.reply(m, ccidDataBlock, 0, 0, 0, answer)
 	}
+}
+
+// firstProtocol returns the protocol that a card offers first: the low half of TD1
+// in its ATR, 0 without (ISO 7816-3, 8.2.3).
+func firstProtocol(card vcard.Card) byte {
+	if card == nil {
+		return 0
+	}
+	atr := card.ATR()
+	if len(atr) < 2 || atr[1]&0x80 == 0 {
+		return 0
+	}
+	td := 2 + bits.OnesCount8(atr[1]&0x70) // after TA1, TB1, TC1
+	if td >= len(atr) {
+		return 0
+	}
+	return atr[td] & 0x0F
 }
 
 // power notes that card, if it is still in, has or has no power.
