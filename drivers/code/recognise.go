@@ -129,14 +129,16 @@ func (r *rule) apply(s *scan, opt Options) (match, bool) {
 	if r.Bytes != nil && !r.Bytes.fits(m.view.bytes) {
 		return match{}, false
 	}
+	var groups []string
+	if r.Match != nil {
+		if groups = r.Match.submatches(m.view.text); groups == nil {
+			return match{}, false
+		}
+	}
 	inputs := map[string]decode.Value{
 		inputBytes: decode.BytesValue(m.view.bytes), inputScan: decode.TextValue(m.view.text),
 	}
 	if r.Match != nil {
-		groups := r.Match.FindStringSubmatch(m.view.text)
-		if groups == nil {
-			return match{}, false
-		}
 		for i, name := range r.Match.SubexpNames() {
 			if name != "" && groups[i] != "" {
 				inputs[name] = decode.TextValue(groups[i])

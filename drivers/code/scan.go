@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // scan is what came from the reader, and the texts that rules see in it. Rules
 // share these: most differ in pattern only. It belongs to one goroutine.
 type scan struct {
-	raw  []byte
-	aim  string // symbology of an AIM identifier at the front, such as "Q1"
-	seen []view
+	raw   []byte
+	aim   string // symbology of an AIM identifier at the front, such as "Q1"
+	plain []view // not normalised
+	views []view
 }
 
 // view is the text of a scan as some rules see it.
@@ -34,20 +36,39 @@ func newScan(raw []byte) *scan {
 // view returns the scan as a rule sees it.
 func (s *scan) view(r *rule) view {
 	cut := s.aim != "" && slices.ContainsFunc(r.AIM, func(a aim) bool { return a.is(s.aim) })
-	for _, v := range s.seen {
-		if v.cut == cut && v.charset == r.Charset && slices.Equal(v.normalise, r.Normalise) {
-			return v
+	for i := range s.views {
+		if v := &s.views[i]; v.cut == cut && v.charset == r.Charset && slices.Equal(v.normalise, r.Normalise) {
+			return *v
 		}
 	}
-	v := view{cut: cut, charset: r.Charset, normalise: r.Normalise, bytes: s.raw}
-	if cut {
-		v.bytes = s.raw[3:]
-	}
-	v.text, v.lossy = r.Charset.text(v.bytes)
+	v := s.plainView(cut, r.Charset)
+	v.charset, v.normalise = r.Charset, r.Normalise
 	for _, n := range r.Normalise {
 		v.text = n.apply(v.text)
 	}
 	v.text = strings.TrimSpace(v.text)
-	s.seen = append(s.seen, v)
+	s.views = append(s.views, v)
+	return v
+}
+
+// plainView decodes the scan. Charsets only differ where the bytes are not UTF-8.
+func (s *scan) plainView(cut bool, c charset) view {
+	if utf8.Valid(s.raw) {
+		c = "utf-8"
+	}
+	for _, v := range s.plain {
+		if v.cut == cut && v.charset == c {
+			return v
+		}
+	}
+	v := view{cut: cut, charset: c, bytes: s.raw}
+	if cut {
+		v.bytes = s.raw[3:]
+	}
+	var err error
+	if v.text, v.lossy, err = Text(v.bytes, string(c)); err != nil {
+		v.lossy = true
+	}
+	s.plain = append(s.plain, v)
 	return v
 }

@@ -13,7 +13,10 @@ import (
 const maxPattern = 4 << 10
 
 // pattern is an RE2 expression of the whole text.
-type pattern struct{ *regexp.Regexp }
+type pattern struct {
+	*regexp.Regexp
+	filter filter
+}
 
 // DecodeNode compiles the expression.
 func (p *pattern) DecodeNode(d *decode.Decoder, n *yaml.Node) {
@@ -22,12 +25,24 @@ func (p *pattern) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 		d.Fail(n, "pattern has %d bytes; %d at most", len(s), maxPattern)
 		return
 	}
-	re, err := regexp.Compile(`\A(?:` + s + `)\z`)
+	whole := `\A(?:` + s + `)\z`
+	re, err := regexp.Compile(whole)
+	if err == nil {
+		p.filter, err = newFilter(whole)
+	}
 	if err != nil {
 		d.Fail(n, "pattern: %v", err)
 		return
 	}
 	p.Regexp = re
+}
+
+// submatches are the groups of a match by number, nil without one.
+func (p *pattern) submatches(text string) []string {
+	if !p.filter.pass(text) {
+		return nil
+	}
+	return p.FindStringSubmatch(text)
 }
 
 // groups are the names of the named groups.

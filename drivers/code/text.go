@@ -55,13 +55,20 @@ func decodeText(scan []byte, enc encoding.Encoding) (text string, lossy bool) {
 		}
 		text = string(out)
 	}
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' && (r < 0x1C || r > 0x1F) && r != '\n' && r != '\r' || r == 0x7F || r == '\uFEFF' {
-			return -1
-		}
-		return r
-	}, text)
+	if strings.ContainsFunc(text, dropped) {
+		text = strings.Map(func(r rune) rune {
+			if dropped(r) {
+				return -1
+			}
+			return r
+		}, text)
+	}
 	return strings.TrimSpace(text), strings.ContainsRune(text, utf8.RuneError)
+}
+
+// dropped says whether a character carries nothing: see Text.
+func dropped(r rune) bool {
+	return r < ' ' && (r < 0x1C || r > 0x1F) && r != '\n' && r != '\r' || r == 0x7F || r == '\uFEFF'
 }
 
 // charset is what the bytes of a code are in when they are not UTF-8.
@@ -73,15 +80,6 @@ func (c *charset) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	if _, err := htmlindex.Get(string(*c)); err != nil || *c == "" {
 		d.Fail(n, "charset %q is not known; use a WHATWG name such as windows-1252 or big5", *c)
 	}
-}
-
-func (c charset) text(scan []byte) (text string, lossy bool) {
-	name := string(c)
-	if utf8.Valid(scan) {
-		name = "utf-8"
-	}
-	text, lossy, err := Text(scan, name)
-	return text, lossy || err != nil
 }
 
 // normaliser is one step that a rule asks for before it matches.
