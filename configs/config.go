@@ -72,6 +72,7 @@ type Readers struct {
 	USB    []USB    `config:"usb" doc:"USB devices that are neither PC/SC nor serial"`
 	// NewDevices is what happens to a USB reader that USB does not list.
 	NewDevices string    `config:"new_devices" enum:"ask,use,ignore" doc:"a USB reader not listed in usb: ask waits for cardferry readers approve"`
+	Disclose   []string  `config:"disclose" doc:"sensitive data of resident ID cards that reads carry: ethnicity, photo; empty is none"`
 	CardKeys   []CardKey `config:"card_keys" doc:"keys that card profiles name (MIFARE Classic sectors)"`
 	Virtual    Virtual   `config:"virtual"`
 }
@@ -85,7 +86,7 @@ const (
 
 // USB is one USB device, or all of one make.
 type USB struct {
-	Match   string `config:"match" required:"true" doc:"vendor:product or vendor:product:serial in hex, as lsusb prints them: 0400:c35a"`
+	Match   string `config:"match" required:"true" doc:"vendor:product, vendor:product:serial or vendor:product@port in hex, as cardferry readers prints them: 0400:c35a"`
 	Kind    string `config:"kind" enum:"idcard,scanner,keyboard,hd100" doc:"what it is; empty goes by its descriptors. keyboard: a scanner that types, taken away from the desktop"`
 	Charset string `config:"charset" doc:"charset of scanned text; empty tries UTF-8, then GB 18030"`
 	Layout  string `config:"layout" enum:"us,gb,de,fr,es,it" doc:"keyboard layout that a typing scanner is set to; empty is us"`
@@ -105,11 +106,21 @@ type PCSC struct {
 
 // Serial drives one device on a serial port.
 type Serial struct {
-	Port    string `config:"port" required:"true" doc:"device, best by its /dev/serial/by-id name"`
+	Port    string `config:"port" required:"true" doc:"usb:VVVV:PPPP or usb:VVVV:PPPP:SERIAL finds a USB port by its numbers; or a device, best by its /dev/serial/by-id name"`
 	Kind    string `config:"kind" required:"true" enum:"scanner,idcard" doc:"what is attached"`
-	Baud    int    `config:"baud" doc:"bits per second; 0 is the kind's usual"`
+	Baud    int    `config:"baud" doc:"bits per second; 0 is 9600 for a scanner, and asks an ID-card reader at each of its rates"`
 	Charset string `config:"charset" doc:"charset of scanned text; empty tries UTF-8, then GB 18030"`
 	Name    string `config:"name" doc:"reader name; empty takes the port's"`
+	// What the scanner puts around a code.
+	Ends   []string `config:"ends" doc:"what ends a scan: cr, lf, crlf, tab, etx; gap alone is silence only; empty is cr, lf or etx, and silence"`
+	Prefix string   `config:"prefix" doc:"what the scanner puts before a code; taken off"`
+	Suffix string   `config:"suffix" doc:"what the scanner puts behind a code; taken off"`
+	// The line, where it is not the usual 8N1.
+	DataBits int    `config:"data_bits" doc:"5 to 8; 0 is 8"`
+	Parity   string `config:"parity" enum:"none,even,odd,mark,space" doc:"empty is none"`
+	StopBits string `config:"stop_bits" enum:"1,1.5,2" doc:"in quotes; empty is 1"`
+	DTR      string `config:"dtr" enum:"on,off" doc:"in quotes; empty leaves the line alone"`
+	RTS      string `config:"rts" enum:"on,off" doc:"in quotes; empty leaves the line alone"`
 }
 
 // Virtual is the simulated reader for demo and training. What it yields is

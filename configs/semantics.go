@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -104,8 +105,9 @@ func (c *checker) tls(key string, t TLS) {
 	}
 }
 
-// usbMatch is vendor:product[:serial], the first two in hex as lsusb prints them.
-var usbMatch = regexp.MustCompile(`^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}(:[ -~]{1,126})?$`)
+// usbMatch is vendor:product, with a serial number or the USB port behind it: in
+// hex as lsusb prints them, and as "cardferry readers" names a device.
+var usbMatch = regexp.MustCompile(`^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}(:[ -~]{1,126}|@[0-9]+-[0-9.]+)?$`)
 
 func (c *checker) readers(r Readers) {
 	for i, u := range r.USB {
@@ -114,6 +116,18 @@ func (c *checker) readers(r Readers) {
 		}
 		if u.Layout != "" && u.Kind != "keyboard" {
 			c.problem(fmt.Sprintf("readers.usb[%d].layout", i), "only a typing scanner has a layout", "set kind: keyboard")
+		}
+	}
+	for i, s := range r.Serial {
+		for _, end := range s.Ends {
+			if !slices.Contains([]string{"cr", "lf", "crlf", "tab", "etx", "gap"}, end) || end == "gap" && len(s.Ends) > 1 {
+				c.problem(fmt.Sprintf("readers.serial[%d].ends", i), "expected cr, lf, crlf, tab or etx, or gap alone", "")
+			}
+		}
+	}
+	for _, d := range r.Disclose {
+		if d != "ethnicity" && d != "photo" {
+			c.problem("readers.disclose", "expected ethnicity or photo", "")
 		}
 	}
 	seen := map[string]bool{}

@@ -22,6 +22,7 @@ import (
 
 	"cardferry/configs"
 	"cardferry/drivers"
+	"cardferry/drivers/usb"
 	"cardferry/gateway/desk"
 	"cardferry/gateway/keys"
 	"cardferry/hl7/fhir"
@@ -46,6 +47,8 @@ type Gateway struct {
 	desk        *desk.Desk
 	mllp        *mllp.Server
 	drivers     []drivers.Driver
+	usb         *usb.Driver // nil where USB is left alone
+	approvals   *approvals
 	health      health
 	full        atomic.Bool // messages are refused for want of space
 	metrics     *metrics
@@ -80,6 +83,9 @@ func (g *Gateway) open() error {
 	}
 	if err := g.openStore(); err != nil {
 		return err
+	}
+	if g.approvals, err = openApprovals(g.cfg.DataDir); err != nil {
+		return fmt.Errorf("approved readers in data_dir: %w", err)
 	}
 	if err := g.openTables(); err != nil {
 		return err

@@ -82,6 +82,7 @@ func (g *Gateway) adminHandler() http.Handler {
 	return admin.Handler(admin.Config{
 		Store: g.store, Registry: g.metrics.registry, Token: g.adminToken, Logger: g.log,
 		Alive: g.alive, Status: func() any { return g.Status() },
+		Readers: g.readers, Approve: g.approve,
 	})
 }
 

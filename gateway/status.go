@@ -31,6 +31,7 @@ func (g *Gateway) Status() desk.Status {
 		s.Health = append(s.Health, desk.Condition{Code: c.Code, Severity: severity, Since: c.Since})
 	}
 	s.Health = append(s.Health, g.health.list()...)
+	s.Health = append(s.Health, g.deviceHealth()...)
 	return s
 }
 

@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"cardferry/configs"
 	"cardferry/drivers/card"
 	"cardferry/drivers/code"
+	"cardferry/drivers/decode"
 	"cardferry/drivers/idcard"
 	"cardferry/drivers/pcsc"
 	"cardferry/drivers/serial"
+	"cardferry/drivers/usb"
 	"cardferry/drivers/virtual"
 	"cardferry/gateway/desk"
 	"cardferry/hl7/fhir"
@@ -26,19 +30,31 @@ type Tables struct {
 }
 
 // LoadTables compiles the shipped tables and those of dir ("" is none), which
-// holds cards/, codes/ and v2fhir/. An error names file, line and column.
-func LoadTables(dir string) (*Tables, error) {
+// holds cards/, codes/ and v2fhir/, and keys/ with the public keys of signed codes.
+// secrets are the card keys that profiles name. An error names file, line and
+// column.
+func LoadTables(dir string, secrets []configs.CardKey) (*Tables, error) {
 	var t Tables
+	mifare, err := readCardKeys(secrets)
+	if err != nil {
+		return nil, err
+	}
+	public, err := loadPublicKeys(dir)
+	if err != nil {
+		return nil, fmt.Errorf("keys of signed codes: %w", err)
+	}
 	profiles, err := card.LoadProfiles(layers(configs.Cards(), dir, "cards")...)
 	if err != nil {
 		return nil, fmt.Errorf("card profiles: %w", err)
 	}
-	if t.Cards, err = card.NewEngine(profiles); err != nil {
+	if t.Cards, err = card.NewEngineWith(profiles, card.Options{MifareKeys: mifare.get, Keys: public}); err != nil {
 		return nil, fmt.Errorf("card profiles: %w", err)
 	}
-	if t.Codes, err = code.LoadRules(layers(configs.Codes(), dir, "codes")...); err != nil {
+	rules, err := code.LoadRules(layers(configs.Codes(), dir, "codes")...)
+	if err != nil {
 		return nil, fmt.Errorf("code rules: %w", err)
 	}
+	t.Codes = rules.With(code.Options{Keys: public})
 	if t.V2, err = fhir.LoadTables(layers(configs.V2FHIR(), dir, "v2fhir")...); err != nil {
 		return nil, fmt.Errorf("translation tables: %w", err)
 	}
@@ -47,18 +63,34 @@ func LoadTables(dir string) (*Tables, error) {
 
 // layers returns the shipped folder and, where the site has one, its own.
 func layers(shipped fs.FS, dir, name string) []fs.FS {
+	if site := siteFolder(dir, name); site != nil {
+		return []fs.FS{shipped, site}
+	}
+	return []fs.FS{shipped}
+}
+
+// siteFolder returns a folder of the site's tables; nil when there is none.
+func siteFolder(dir, name string) fs.FS {
 	if dir == "" {
-		return []fs.FS{shipped}
+		return nil
 	}
 	site := os.DirFS(dir)
 	if _, err := fs.Stat(site, name); errors.Is(err, fs.ErrNotExist) {
-		return []fs.FS{shipped}
+		return nil
 	}
 	sub, err := fs.Sub(site, name)
 	if err != nil {
-		panic(err) // name is one of three constants
+		panic(err) // name is one of four constants
 	}
-	return []fs.FS{shipped, sub}
+	return sub
+}
+
+func loadPublicKeys(dir string) (decode.Keys, error) {
+	site := siteFolder(dir, "keys")
+	if site == nil {
+		return decode.Keys{}, nil
+	}
+	return decode.LoadKeys(site)
 }
 
 // Translator returns the HL7 v2 to FHIR translator of a site.
@@ -78,7 +110,7 @@ func (t *Tables) Translator(cfg *configs.Config) (*fhir.Translator, error) {
 
 // openTables loads the tables and makes the drivers and the desk from them.
 func (g *Gateway) openTables() error {
-	t, err := LoadTables(g.cfg.TablesDir)
+	t, err := LoadTables(g.cfg.TablesDir, g.cfg.Readers.CardKeys)
 	if err != nil {
 		return fmt.Errorf("tables_dir: %w", err)
 	}
@@ -90,7 +122,7 @@ func (g *Gateway) openTables() error {
 		Status: g.Status, Logger: g.log,
 	}
 	if g.cfg.Role.Reads() {
-		if conf.Simulator, err = g.makeDrivers(t); err != nil {
+		if conf.Simulator, err = g.makeDrivers(t, t.Cards.Read); err != nil {
 			return err
 		}
 	}
@@ -98,29 +130,84 @@ func (g *Gateway) openTables() error {
 	return nil
 }
 
-// makeDrivers makes a driver for each reader the configuration names. The
-// simulator is nil unless simulated readers are on.
-func (g *Gateway) makeDrivers(t *Tables) (desk.Simulator, error) {
+// makeDrivers makes a driver for each reader the configuration names; decode reads
+// chip cards. The simulator is nil unless simulated readers are on.
+func (g *Gateway) makeDrivers(t *Tables, decode ReadCard) (desk.Simulator, error) {
 	r := g.cfg.Readers
 	if r.PCSC.Enabled {
-		g.drivers = append(g.drivers, pcsc.New(pcsc.Config{Read: t.Cards.Read, Logger: g.log}))
+		g.drivers = append(g.drivers, pcsc.New(pcsc.Config{Read: decode, Logger: g.log}))
 	}
 	for _, s := range r.Serial {
-		g.drivers = append(g.drivers, serial.New(serial.Config{
-			Port: s.Port, Kind: s.Kind, Baud: s.Baud, Charset: s.Charset, Name: s.Name,
-			Codes: t.Codes, Logger: g.log,
-		}))
+		conf, err := g.serialConfig(s, t)
+		if err != nil {
+			return nil, err
+		}
+		g.drivers = append(g.drivers, serial.New(conf))
+	}
+	if len(r.USB) > 0 || r.NewDevices != configs.NewDevicesIgnore {
+		g.usb = usb.New(g.usbConfig(t, decode))
+		g.drivers = append(g.drivers, g.usb)
 	}
 	if !r.Virtual.Enabled {
 		return nil, nil
 	}
-	deck, err := virtual.ReadDeck(configs.Simulated(), "deck.json")
+	deck, err := trainingDeck(t)
 	if err != nil {
 		return nil, err
 	}
 	v := virtual.New(virtual.Config{
-		Deck: deck, ReadCard: t.Cards.Read, DecodeID: idcard.DecodeText, Recognise: t.Codes.Recognise,
+		Deck: deck, ReadCard: decode, DecodeID: idcard.DecodeText, Recognise: t.Codes.Recognise,
 	})
 	g.drivers = append(g.drivers, v)
 	return simulator{v}, nil
+}
+
+func (g *Gateway) serialConfig(s configs.Serial, t *Tables) (serial.Config, error) {
+	framing, err := serial.Ends(s.Ends...)
+	if err != nil {
+		return serial.Config{}, fmt.Errorf("readers.serial %s: ends: %w", s.Port, err)
+	}
+	framing.Prefix, framing.Suffix = s.Prefix, s.Suffix
+	return serial.Config{
+		Port: s.Port, Kind: s.Kind, Baud: s.Baud, Charset: s.Charset, Name: s.Name, Framing: framing,
+		Line:  serial.Line{DataBits: s.DataBits, Parity: s.Parity, StopBits: s.StopBits, DTR: s.DTR, RTS: s.RTS},
+		Codes: t.Codes, Disclose: g.disclose(), Logger: g.log,
+	}, nil
+}
+
+// disclose says which sensitive data of resident ID cards this site wants.
+func (g *Gateway) disclose() idcard.Options {
+	has := func(what string) bool { return slices.Contains(g.cfg.Readers.Disclose, what) }
+	return idcard.Options{Ethnicity: has("ethnicity"), Photo: has("photo")}
+}
+
+func (g *Gateway) usbConfig(t *Tables, decode ReadCard) usb.Config {
+	c := usb.Config{
+		Unlisted: usb.Unlisted(g.cfg.Readers.NewDevices), Approved: g.approvals.has,
+		Codes: t.Codes, Read: decode, Disclose: g.disclose(), Logger: g.log,
+	}
+	for _, d := range g.cfg.Readers.USB {
+		c.Devices = append(c.Devices, usb.Device{
+			Match: strings.ToLower(d.Match), Kind: d.Kind, Charset: d.Charset, Layout: d.Layout, Name: d.Name,
+		})
+	}
+	return c
+}
+
+// trainingDeck is what the simulated readers can be shown: the chosen cards first,
+// then a card of every profile that is not among them, a site's own too.
+func trainingDeck(t *Tables) ([]virtual.Card, error) {
+	deck, err := virtual.ReadDeck(configs.Simulated(), "deck.json")
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range t.Cards.Profiles() {
+		if slices.ContainsFunc(deck, func(c virtual.Card) bool { return c.Name == p.Name() }) {
+			continue
+		}
+		if chip, ok := p.Sample(); ok {
+			deck = append(deck, virtual.Card{Name: p.Name(), Title: p.Title(), Chip: chip})
+		}
+	}
+	return deck, nil
 }

@@ -30,6 +30,9 @@ want "reaches pcscd (polkit, socket)" '! journalctl -q -u cardferry --no-pager |
 printf 'MSH|^~\\&|HIS|T|GW|T|20260102030405+0800||ADT^A01^ADT_A01|P1|P|2.5.1|||||CHN|UNICODE UTF-8\rPID|1||X1^^^HIS^MR||TEST^X||19800229|F\r' >/tmp/adt.hl7
 want "a message is acknowledged" 'cardferry hl7 send 127.0.0.1:2575 /tmp/adt.hl7 | grep -q "MSA|AA|P1"'
 want "and waits in the queue" 'cardferry queue ls | grep -q hl7v2'
+want "the USB driver runs in the sandbox" '! journalctl -q -u cardferry --no-pager | grep -q "driver ended\|driver left out"'
+want "readers can be listed" 'cardferry readers | grep -q "SMART CARD SERVICE"'
+want "doctor finds nothing broken" 'cardferry doctor'
 old=$(pid); kill -9 "$old"
 want "restarted after kill -9" 'within 20 "[ \$(pid) != $old ] && [ \$(pid) != 0 ] && curl -fsS http://127.0.0.1:8641/readyz"'
 want "the message is still there" 'cardferry queue ls | grep -q hl7v2'

@@ -40,7 +40,7 @@ func cardCommand() *cobra.Command {
 	}
 	tables := tablesFlag(replay)
 	replay.RunE = func(cmd *cobra.Command, args []string) error {
-		t, err := gateway.LoadTables(*tables)
+		t, err := gateway.LoadTables(*tables, nil)
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func codeCommand() *cobra.Command {
 	isHex := decode.Flags().Bool("hex", false, "the input is hexadecimal")
 	tables := tablesFlag(decode)
 	decode.RunE = func(cmd *cobra.Command, _ []string) error {
-		t, err := gateway.LoadTables(*tables)
+		t, err := gateway.LoadTables(*tables, nil)
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func tableTest(short string, replay func(context.Context, *gateway.Tables, *tall
 	cmd := &cobra.Command{Use: "test", Short: short, Args: cobra.NoArgs}
 	tables := tablesFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		t, err := gateway.LoadTables(*tables)
+		t, err := gateway.LoadTables(*tables, nil)
 		if err != nil {
 			return err
 		}

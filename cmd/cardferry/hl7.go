@@ -137,7 +137,7 @@ func translation(src *source) (*translator, error) {
 	if err != nil {
 		return nil, err
 	}
-	tables, err := gateway.LoadTables(cfg.TablesDir)
+	tables, err := gateway.LoadTables(cfg.TablesDir, cfg.Readers.CardKeys)
 	if err != nil {
 		return nil, err
 	}

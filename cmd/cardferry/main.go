@@ -65,8 +65,8 @@ func root() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	cmd.AddCommand(serveCommand(), demoCommand(), cardCommand(), codeCommand(), idcardCommand(),
-		hl7Command(), queueCommand(), configCommand(), versionCommand())
+	cmd.AddCommand(serveCommand(), demoCommand(), readCommand(), readersCommand(), doctorCommand(),
+		cardCommand(), codeCommand(), idcardCommand(), hl7Command(), queueCommand(), configCommand(), versionCommand())
 	markUsage(cmd)
 	return cmd
 }

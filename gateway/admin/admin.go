@@ -1,6 +1,7 @@
 // Package admin is the listener for hospital IT: liveness, readiness and metrics
-// for anybody on the machine, and queue operations for whoever may read the
-// admin token in the data directory. Nothing here tells what an item holds.
+// for anybody on the machine, and operations on queue and readers for whoever may
+// read the admin token in the data directory. Nothing here tells what an item
+// holds.
 package admin
 
 import (
@@ -30,14 +31,19 @@ type Config struct {
 	Alive func() bool
 	// Status is what /v1/status answers, as JSON.
 	Status func() any
+	// Readers lists the readers; Approve keeps a decision about a USB device.
+	Readers func() Readers
+	Approve func(id string, approved bool) error
 }
 
 // The paths of the operations, for [Client].
 const (
-	pathStatus = "/v1/status"
-	pathStat   = "/v1/queue"
-	pathItems  = "/v1/queue/items"
-	pathParked = "/v1/queue/parked"
+	pathStatus  = "/v1/status"
+	pathStat    = "/v1/queue"
+	pathItems   = "/v1/queue/items"
+	pathParked  = "/v1/queue/parked"
+	pathReaders = "/v1/readers"
+	pathApprove = "/v1/readers/approval"
 )
 
 // maxBody bounds a request body, bytes.
@@ -51,6 +57,8 @@ func Handler(c Config) http.Handler {
 	mux.HandleFunc("GET /readyz", s.livez)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET "+pathStatus, s.operator(func(*http.Request) (any, error) { return c.Status(), nil }))
+	mux.HandleFunc("GET "+pathReaders, s.operator(func(*http.Request) (any, error) { return c.Readers(), nil }))
+	mux.HandleFunc("POST "+pathApprove, s.operator(s.approve))
 	ops := operations{c.Store}
 	mux.HandleFunc("GET "+pathStat, s.operator(func(*http.Request) (any, error) { return ops.stat(), nil }))
 	mux.HandleFunc("GET "+pathItems, s.operator(ops.items))
@@ -104,7 +112,7 @@ func (s *server) operator(f func(*http.Request) (any, error)) http.HandlerFunc {
 			return
 		}
 		if r.Method != http.MethodGet {
-			s.Logger.Info("queue operation", "path", r.URL.Path)
+			s.Logger.Info("operation", "path", r.URL.Path)
 		}
 		answer, err := f(r)
 		switch {

@@ -198,3 +198,54 @@ func TestARunningDaemonIsNeverBypassed(t *testing.T) {
 		t.Errorf("opened %t, %v", opened, err)
 	}
 }
+
+func TestReadersAndApproval(t *testing.T) {
+	decided := map[string]bool{}
+	srv := httptest.NewServer(Handler(Config{
+		Store: openStore(t), Registry: prometheus.NewRegistry(), Token: "sesame", Logger: slog.New(slog.DiscardHandler), Alive: yes,
+		Readers: func() Readers {
+			return Readers{
+				Readers: []Reader{{Name: "Counter", Driver: "pcsc", State: "ready"}},
+				Devices: []Device{{ID: "0400:c35a@1-2", Kind: "idcard", State: "waiting-approval", Remedy: "approve"}},
+			}
+		},
+		Approve: func(id string, approved bool) error { decided[id] = approved; return nil },
+	}))
+	defer srv.Close()
+	token := filepath.Join(t.TempDir(), "admin.token")
+	if err := os.WriteFile(token, []byte("sesame"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	c, err := Dial(ctx, strings.TrimPrefix(srv.URL, "http://"), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	got, err := c.Readers(ctx)
+	if err != nil || len(got.Readers) != 1 || len(got.Devices) != 1 || !got.Devices[0].Waiting() {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if err := c.Approve(ctx, "0400:c35a@1-2", true); err != nil || !decided["0400:c35a@1-2"] {
+		t.Errorf("decided %v, %v", decided, err)
+	}
+	if err := c.Approve(ctx, "dead:beef", true); err == nil || !strings.Contains(err.Error(), "cardferry readers") {
+		t.Errorf("a device that is not there was approved: %v", err)
+	}
+	if err := c.Approve(ctx, "dead:beef", false); err != nil {
+		t.Errorf("an approval of a device that is gone cannot be taken back: %v", err)
+	}
+	if err := c.Approve(ctx, "", true); err == nil {
+		t.Error("nothing was approved")
+	}
+}
+
+func TestDialSaysWhatIsWrong(t *testing.T) {
+	addr, token := serve(t, openStore(t), yes)
+	if _, err := Dial(t.Context(), "", token); !errors.Is(err, ErrNoDaemon) {
+		t.Errorf("without an address: %v", err)
+	}
+	if _, err := Dial(t.Context(), addr, filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "root") {
+		t.Errorf("without the token: %v", err)
+	}
+}

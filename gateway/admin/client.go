@@ -31,28 +31,42 @@ type Queue interface {
 // Open asks the daemon at addr with the token in tokenFile; when nothing listens
 // there it opens the store with open.
 func Open(ctx context.Context, addr, tokenFile string, open func() (*queue.Store, error)) (Queue, error) {
-	if addr != "" {
-		c := &client{base: "http://" + addr, http: &http.Client{Timeout: 30 * time.Second}}
-		token, err := os.ReadFile(tokenFile)
-		if err == nil {
-			c.token = strings.TrimSpace(string(token))
-		}
-		var st Stat
-		switch callErr := c.call(ctx, http.MethodGet, pathStat, nil, &st); {
-		case callErr == nil:
-			return c, nil
-		case errors.Is(callErr, syscall.ECONNREFUSED): // no daemon
-		case err != nil:
-			return nil, fmt.Errorf("the daemon runs, but its token cannot be read (run as its user or root): %w", err)
-		default:
-			return nil, callErr
-		}
+	c, err := Dial(ctx, addr, tokenFile)
+	if !errors.Is(err, ErrNoDaemon) {
+		return c, err
 	}
 	store, err := open()
 	if err != nil {
 		return nil, err
 	}
 	return direct{operations{store}}, nil
+}
+
+// ErrNoDaemon says that nothing listens at the admin address.
+var ErrNoDaemon = errors.New("no daemon is running")
+
+// Dial reaches the daemon at addr with the token in tokenFile. It fails with
+// ErrNoDaemon when none runs, or none listens because addr is empty.
+func Dial(ctx context.Context, addr, tokenFile string) (*Client, error) {
+	if addr == "" {
+		return nil, ErrNoDaemon
+	}
+	c := &Client{base: "http://" + addr, http: &http.Client{Timeout: 30 * time.Second}}
+	token, err := os.ReadFile(tokenFile)
+	if err == nil {
+		c.token = strings.TrimSpace(string(token))
+	}
+	var st Stat
+	switch callErr := c.call(ctx, http.MethodGet, pathStat, nil, &st); {
+	case callErr == nil:
+		return c, nil
+	case errors.Is(callErr, syscall.ECONNREFUSED):
+		return nil, ErrNoDaemon
+	case err != nil:
+		return nil, fmt.Errorf("the daemon runs, but its token cannot be read (run as its user or root): %w", err)
+	default:
+		return nil, callErr
+	}
 }
 
 // direct is the queue opened by this process.
@@ -70,42 +84,64 @@ func (d direct) Drop(_ context.Context, seq uint64, reason string) error {
 }
 func (d direct) Close() error { return d.o.store.Close() }
 
-// client is the queue behind a running daemon.
-type client struct {
+// Client is a running daemon: its queue and its readers.
+type Client struct {
 	base, token string
 	http        *http.Client
 }
 
-func (c *client) Stat(ctx context.Context) (s Stat, err error) {
+// Stat returns the state of the queue.
+func (c *Client) Stat(ctx context.Context) (s Stat, err error) {
 	return s, c.call(ctx, http.MethodGet, pathStat, nil, &s)
 }
 
-func (c *client) Items(ctx context.Context, after uint64, limit int) (items []Item, err error) {
+// Items lists items that wait, in order, from behind after.
+func (c *Client) Items(ctx context.Context, after uint64, limit int) (items []Item, err error) {
 	return items, c.call(ctx, http.MethodGet, fmt.Sprintf("%s?after=%d&limit=%d", pathItems, after, limit), nil, &items)
 }
 
-func (c *client) Parked(ctx context.Context) (items []Item, err error) {
+// Parked lists items that wait for a person.
+func (c *Client) Parked(ctx context.Context) (items []Item, err error) {
 	return items, c.call(ctx, http.MethodGet, pathParked, nil, &items)
 }
 
-func (c *client) Show(ctx context.Context, seq uint64) (it Item, err error) {
+// Show returns one item.
+func (c *Client) Show(ctx context.Context, seq uint64) (it Item, err error) {
 	return it, c.call(ctx, http.MethodGet, fmt.Sprintf("%s/%d", pathItems, seq), nil, &it)
 }
 
-func (c *client) Retry(ctx context.Context, seq uint64) error {
+// Retry has a parked item delivered again.
+func (c *Client) Retry(ctx context.Context, seq uint64) error {
 	return c.call(ctx, http.MethodPost, fmt.Sprintf("%s/%d/retry", pathParked, seq), nil, nil)
 }
 
-func (c *client) Drop(ctx context.Context, seq uint64, reason string) error {
+// Drop gives a parked item up for good.
+func (c *Client) Drop(ctx context.Context, seq uint64, reason string) error {
 	return c.call(ctx, http.MethodPost, fmt.Sprintf("%s/%d/drop", pathParked, seq), map[string]string{"reason": reason}, nil)
 }
 
-func (c *client) Close() error {
+// Readers lists the daemon's readers and the devices that could be one.
+func (c *Client) Readers(ctx context.Context) (r Readers, err error) {
+	return r, c.call(ctx, http.MethodGet, pathReaders, nil, &r)
+}
+
+// Approve approves a USB device for use, or takes that back.
+func (c *Client) Approve(ctx context.Context, id string, approved bool) error {
+	return c.call(ctx, http.MethodPost, pathApprove, approval{id, approved}, nil)
+}
+
+// Status fills out with what the daemon says of itself, as the desk's API does.
+func (c *Client) Status(ctx context.Context, out any) error {
+	return c.call(ctx, http.MethodGet, pathStatus, nil, out)
+}
+
+// Close ends idle connections; the daemon goes on.
+func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
 	return nil
 }
 
-func (c *client) call(ctx context.Context, method, path string, in, out any) error {
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)

@@ -1,0 +1,121 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"cardferry/configs"
+)
+
+// dialWithin is how long the platform has to take a connection.
+const dialWithin = 5 * time.Second
+
+// expiresSoon is when a certificate is worth a warning.
+const expiresSoon = 30 * 24 * time.Hour
+
+func checkUpstream(ctx context.Context, m Machine) []Finding {
+	const check = "platform"
+	u := m.Config.Upstream
+	switch u.Kind {
+	case configs.UpstreamNone:
+		return warn(check, "no platform is configured; everything stays in the queue", "set upstream.kind and upstream.url")
+	case configs.UpstreamRepository:
+		return ok(check, "this machine is the platform")
+	}
+	out := checkSecret("upstream.token_file", u.TokenFile)
+	parsed, err := url.Parse(u.URL)
+	if err != nil {
+		return append(out, fail(check, "upstream.url cannot be used", "correct it")...)
+	}
+	port := parsed.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[parsed.Scheme]
+	}
+	addr := net.JoinHostPort(parsed.Hostname(), port)
+	dialer := net.Dialer{Timeout: dialWithin}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return append(out, fail(check, fmt.Sprintf("%s cannot be reached: %v", addr, err), "check name, route and firewall; nothing is lost meanwhile, the queue keeps it")...)
+	}
+	defer func() { _ = conn.Close() }()
+	if parsed.Scheme != "https" {
+		return append(out, ok(check, addr+" takes connections")...)
+	}
+	conf := &tls.Config{ServerName: parsed.Hostname(), MinVersion: tls.VersionTLS12}
+	if u.CAFile != "" {
+		pemBytes, err := os.ReadFile(u.CAFile)
+		if err != nil {
+			return append(out, fail(check, fmt.Sprintf("upstream.ca_file: %v", err), "put the platform's CA there")...)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		conf.RootCAs.AppendCertsFromPEM(pemBytes)
+	}
+	if u.CertFile != "" {
+		if cert, err := tls.LoadX509KeyPair(u.CertFile, u.KeyFile); err == nil {
+			conf.Certificates = []tls.Certificate{cert}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialWithin)
+	defer cancel()
+	secure := tls.Client(conn, conf)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return append(out, fail(check, fmt.Sprintf("%s: TLS: %v", addr, err), "check upstream.ca_file, the clock, and the client certificate")...)
+	}
+	if certs := secure.ConnectionState().PeerCertificates; len(certs) > 0 && time.Until(certs[0].NotAfter) < expiresSoon {
+		out = append(out, warn(check, "the platform's certificate ends on "+certs[0].NotAfter.Format(time.DateOnly), "tell the platform's people")...)
+	}
+	return append(out, ok(check, addr+" takes TLS connections")...)
+}
+
+func checkCertificates(_ context.Context, m Machine) []Finding {
+	c := m.Config
+	var out []Finding
+	for _, t := range []struct{ key, cert, private string }{
+		{"hl7.tls", c.HL7.TLS.CertFile, c.HL7.TLS.KeyFile},
+		{"ingest.tls", c.Ingest.TLS.CertFile, c.Ingest.TLS.KeyFile},
+		{"upstream", c.Upstream.CertFile, c.Upstream.KeyFile},
+	} {
+		if t.cert == "" {
+			continue
+		}
+		out = append(out, checkSecret(t.key+".key_file", t.private)...)
+		out = append(out, checkCertificate(t.key+".cert_file", t.cert)...)
+	}
+	out = append(out, checkSecret("ingest.token_file", c.Ingest.TokenFile)...)
+	for _, k := range c.Readers.CardKeys {
+		out = append(out, checkSecret("readers.card_keys "+k.Name, k.File)...)
+	}
+	return out
+}
+
+func checkCertificate(key, path string) []Finding {
+	const check = "certificate"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fail(check, fmt.Sprintf("%s: %v", key, err), "put the certificate there")
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return fail(check, key+" holds no PEM certificate", "convert it: openssl x509 -inform DER")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return fail(check, key+" holds no certificate that can be read", "make it anew")
+	}
+	left := time.Until(cert.NotAfter)
+	day := cert.NotAfter.Format(time.DateOnly)
+	switch {
+	case left <= 0:
+		return fail(check, key+" ended on "+day, "renew it and restart cardferry")
+	case left < expiresSoon:
+		return warn(check, key+" ends on "+day, "renew it and restart cardferry")
+	}
+	return ok(check, key+" is good until "+day)
+}
