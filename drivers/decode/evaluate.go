@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +22,8 @@ type Options struct {
 	Today time.Time
 }
 
-// Reading is what evaluating fields yields.
+// Reading is what evaluating fields yields. It holds patient data and masks itself
+// in logs.
 type Reading struct {
 	// Values are the inputs and the fields that are present, by name.
 	Values   map[string]Value
@@ -42,6 +44,17 @@ func (r *Reading) Warn(code, field string) {
 		r.Warnings = append(r.Warnings, w)
 	}
 }
+
+// LogValue keeps patient data out of logs.
+func (r Reading) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int("values", len(r.Values)), slog.Int("warnings", len(r.Warnings)), slog.Bool("partial", r.Partial))
+}
+
+// String masks the reading for fmt.
+func (r Reading) String() string { return "reading (masked)" }
+
+// GoString masks the reading for %#v.
+func (r Reading) GoString() string { return r.String() }
 
 // evaluation is a Reading in the making.
 type evaluation struct {

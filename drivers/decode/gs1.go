@@ -17,7 +17,7 @@ func (*parseGS1) apply(_ *evaluation, v Value) (Value, error) {
 	s := strings.Trim(string(v.b), "\x1d")
 	root, ok := &element{}, false
 	switch {
-	case strings.ContainsFunc(s, func(c rune) bool { return (c < ' ' || c > '~') && c != gs }):
+	case len(s) > maxGS1, strings.ContainsFunc(s, func(c rune) bool { return (c < ' ' || c > '~') && c != gs }):
 	case strings.HasPrefix(s, "("):
 		ok = root.gs1Bracketed(s)
 	case strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://"):
@@ -33,7 +33,8 @@ func (*parseGS1) apply(_ *evaluation, v Value) (Value, error) {
 
 const (
 	gs          = 0x1D
-	maxGS1Value = 90 // characters, section 3
+	maxGS1Value = 90      // characters, section 3
+	maxGS1      = 8 << 10 // characters of all; a QR code holds 4296
 )
 
 // gs1Elements reads concatenated AIs and values. A value of predefined length needs

@@ -96,6 +96,10 @@ func (d *Decoder) Err() error { return errors.Join(d.errs...) }
 // Decode fills v, a pointer, from n: by v's own DecodeNode, else by kind. Structs
 // go by their yaml tags: "name", "name,required", ",inline".
 func (d *Decoder) Decode(n *yaml.Node, v any) {
+	if n == nil { // the root of an empty file
+		d.errs = append(d.errs, &Error{File: d.file, Message: "file is empty"})
+		return
+	}
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		d.Fail(n, noAliases)
 		return
