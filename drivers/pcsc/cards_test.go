@@ -11,47 +11,24 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"cardferry/configs"
 	"cardferry/drivers"
-	"cardferry/drivers/card"
 	"cardferry/drivers/card/isocard"
 )
 
 // Every card the profile engine is tested with offline is read through the real
 // service too, one in each reader at a time, and must yield the same read.
 func TestCardsEndToEnd(t *testing.T) {
-	profiles, err := card.LoadProfiles(configs.Cards())
-	if err != nil {
-		t.Fatal(err)
+	all := allReaders(t)
+	var whole []*pull
+	for _, file := range replayFiles(t) {
+		whole = append(whole, &pull{file: file, after: -1})
 	}
-	engine, err := card.NewEngine(profiles)
-	if err != nil {
-		t.Fatal(err)
+	if len(whole) < 20 {
+		t.Fatalf("only %d cards found", len(whole))
 	}
-	replays := replayFiles(t)
-	if len(replays) < 20 {
-		t.Fatalf("only %d cards found", len(replays))
-	}
-	r := run(t, engine.Read)
-	for len(replays) > 0 {
-		now := replays[:min(len(replays), len(readers))]
-		replays = replays[len(now):]
-		for i, file := range now {
-			r.insert(i, replayed(t, file))
-		}
-		for i, file := range now {
-			got := r.expect(readers[i].name, drivers.Presented, drivers.Completed).Read
-			if diff := cmp.Diff(golden(t, file), withoutMoment(t, *got)); diff != "" {
-				t.Errorf("%s: read through PC/SC differs (-offline +pcsc):\n%s", filepath.Base(file), diff)
-			}
-			r.remove(i)
-		}
-		for i := range now {
-			r.expect(readers[i].name, drivers.Removed)
-		}
-	}
+	r := start(t, shippedProfiles(t).Read)
+	r.attached(all)
+	r.inTurn(all, whole)
 }
 
 // replayFiles returns the synthetic cards of the profile engine's tests.

@@ -71,7 +71,7 @@ type Driver struct {
 // wait as long as a hospital does.
 type limits struct {
 	apdu    time.Duration // one SCardTransmit; slow cards need 2 to 3 s for a signature, readers give up after about 10
-	connect time.Duration // SCardConnect, which may reset the card, or SCardBeginTransaction
+	connect time.Duration // SCardConnect, which may reset the card, and SCardBeginTransaction
 	stable  time.Duration // presence without a break that ends bouncing
 	settle  time.Duration // from a failed command to the event that says the card left
 	grace   time.Duration // for stuck calls when Run ends

@@ -6,23 +6,13 @@ import (
 	"bytes"
 	"testing"
 
-	"cardferry/configs"
 	"cardferry/drivers"
-	"cardferry/drivers/card"
 	"cardferry/drivers/rig/vcard"
 )
 
 // What a broken or malicious card does to the real service and the profile engine ends
 // in one outcome, and the next card in that reader is read.
 func TestHostileCards(t *testing.T) {
-	profiles, err := card.LoadProfiles(configs.Cards())
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, err := card.NewEngine(profiles)
-	if err != nil {
-		t.Fatal(err)
-	}
 	always := func(rsp []byte) vcard.Card { return &chip{apdu: func([]byte) []byte { return rsp }} }
 	huge := append(bytes.Repeat([]byte{0x61}, 65533-2), 0x90, 0x00) // all that vpcd carries, but for its own two
 	hostile := []struct {
@@ -40,7 +30,7 @@ func TestHostileCards(t *testing.T) {
 		{"more than the longest response", always(bytes.Repeat([]byte{0x90, 0x00}, 32767))},
 	}
 	all := allReaders(t)[:len(hostile)]
-	r := start(t, engine.Read)
+	r := start(t, shippedProfiles(t).Read)
 	r.attached(all)
 	for i, h := range hostile {
 		r.insertQuietly(i, h.card)

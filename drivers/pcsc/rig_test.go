@@ -97,7 +97,7 @@ func allReaders(t testing.TB) []rigReader {
 	all := make([]rigReader, maxStates)
 	for i := range all {
 		name := fmt.Sprintf("Virtual PCD %d", i/2)
-		all[i] = rigReader{pcsc: fmt.Sprintf("%s %02X %02X", name, i/2, i%2), name: name}
+		all[i] = rigReader{pcsc: fmt.Sprintf("%s 00 %02X", name, i%2), name: name}
 		if i%2 == 1 {
 			all[i].name += " slot 1"
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cardferry/drivers"
+	"cardferry/drivers/card"
 )
 
 // session is one presented card: it tries to read it until that is done, given
@@ -96,12 +97,12 @@ func (s *session) attempt(ctx context.Context, cold bool) (drivers.Read, error) 
 	l := newLink()
 	s.r.link = l
 	defer l.close()
-	if _, err := do(ctx, l, limits.connect, errBusy, func(h *handle) (struct{}, error) {
-		return struct{}{}, h.connect(s.r.pcscName, cold)
-	}); err != nil {
-		return drivers.Read{}, err
-	}
-	info, err := do(ctx, l, limits.connect, errBusy, (*handle).begin)
+	info, err := do(ctx, l, limits.connect, errBusy, func(h *handle) (card.Info, error) {
+		if err := h.connect(s.r.pcscName, cold); err != nil {
+			return card.Info{}, err
+		}
+		return h.begin()
+	})
 	if err != nil {
 		return drivers.Read{}, err
 	}
