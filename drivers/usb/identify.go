@@ -3,7 +3,6 @@
 package usb
 
 import (
-	"errors"
 	"slices"
 
 	"cardferry/drivers/usb/hid"
@@ -30,40 +29,42 @@ const (
 // maxReportDescriptor is the longest report descriptor that is read.
 const maxReportDescriptor = 4096
 
-// identify says whether a device may be a reader of ours and of what kind. Only
-// devices that may be are opened, and none is claimed. A keyboard may only be one when
-// the site lists it or the table of scanners has it.
-func (d *Driver) identify(b *bus, desc *gousb.DeviceDesc) (*candidate, bool) {
+// identify says what a device is to us; nil when it is no reader of ours. Only devices
+// that may be one are opened, and none is claimed. A keyboard may only be one when the
+// site lists it or the table of scanners has it. sure is false when the device did not
+// answer as it should: asking again may tell more.
+func (d *Driver) identify(b *bus, desc *gousb.DeviceDesc) (c *candidate, sure bool) {
 	ids := product{uint16(desc.Vendor), uint16(desc.Product)}
-	c := &candidate{identity: identity{product: ids, path: pathOf(desc)}, desc: desc}
-	inTableAs, inTable := knownProducts[ids]
-	listed := d.cfg.mayList(ids)
+	kind, inTable := knownProducts[ids]
 	config, interfaces := firstConfig(desc)
-	if len(interfaces) == 0 || !inTable && !listed && !slices.ContainsFunc(interfaces, mayBePOS) {
-		return nil, false
+	if len(interfaces) == 0 || !inTable && !d.cfg.mayList(ids) && !slices.ContainsFunc(interfaces, mayBePOS) {
+		return nil, true
 	}
+	c = &candidate{identity: identity{product: ids, path: pathOf(desc)}, desc: desc, kind: kind}
 	sys := sysfsOf(d.sysfs, c.path, ids)
 	defer sys.close()
 	look := &lookup{bus: b, desc: desc, sys: sys, config: config}
 	defer look.close()
 
-	if pos, reports, ok := look.scanner(interfaces); ok {
-		c.kind, c.number, c.reports = KindScanner, pos, reports
-	} else if inTable {
-		c.kind, c.number = inTableAs, interfaces[0].Number
+	if number, reports, ok := look.scanner(interfaces); ok { // whatever the table says
+		c.kind, c.number, c.reports = KindScanner, number, reports
 	}
-	if !inTable && !listed && c.kind == "" {
-		return nil, false
+	if c.kind == "" && !d.cfg.mayList(ids) {
+		return nil, !look.failed
 	}
-	c.title, c.serial = clean(look.text("product", (*gousb.Device).Product)), cleanSerial(look.text("serial", (*gousb.Device).SerialNumber))
-	if entry, ok := d.cfg.list(c.identity); ok && entry.Kind != "" {
-		if entry.Kind != c.kind {
-			c.kind, c.number = entry.Kind, interfaces[0].Number
-		}
-	} else if c.kind == "" && slices.ContainsFunc(interfaces, isKeyboard) {
+	c.title = clean(look.text("product", (*gousb.Device).Product))
+	c.serial = cleanSerial(look.text("serial", (*gousb.Device).SerialNumber))
+	entry, listed := d.cfg.list(c.identity)
+	switch {
+	case entry.Kind != "":
+		c.kind = entry.Kind
+	case c.kind == "" && listed && slices.ContainsFunc(interfaces, isKeyboard):
 		c.kind = KindKeyboard
 	}
-	return c, c.choose(interfaces, look) || listed
+	if !c.choose(interfaces, look) && !listed {
+		return nil, !look.failed
+	}
+	return c, !look.failed
 }
 
 // choose finds the interface of the device's kind, and forgets the kind of a device
@@ -146,14 +147,29 @@ type lookup struct {
 	sys    sysfs
 	config int
 	dev    *gousb.Device
-	failed error // of opening
+	denied bool // it may not be opened
+	failed bool // it did not answer as a device should
+}
+
+// note keeps what went wrong. That a device is not ours to open, or has no such
+// descriptor, is an answer.
+func (l *lookup) note(err error) {
+	switch {
+	case err == nil, isUSB(err, gousb.ErrorPipe, gousb.ErrorBusy, gousb.ErrorNotSupported):
+	case isUSB(err, gousb.ErrorAccess):
+		l.denied = true
+	default:
+		l.failed = true
+	}
 }
 
 func (l *lookup) open() bool {
-	if l.dev == nil && l.failed == nil {
-		l.dev, l.failed = l.bus.open(l.desc)
+	if l.dev == nil && !l.denied && !l.failed {
+		var err error
+		l.dev, err = l.bus.open(l.desc)
+		l.note(err)
 	}
-	return l.failed == nil
+	return l.dev != nil
 }
 
 func (l *lookup) close() {
@@ -171,9 +187,7 @@ func (l *lookup) text(attribute string, ask func(*gousb.Device) (string, error))
 		return ""
 	}
 	s, err := ask(l.dev)
-	if err != nil {
-		return ""
-	}
+	l.note(err)
 	return s
 }
 
@@ -196,13 +210,12 @@ func (l *lookup) reports(number int) hid.Descriptor {
 	if raw == nil && l.open() {
 		buf := make([]byte, maxReportDescriptor)
 		n, err := l.dev.Control(standardIn, getDescriptor, reportDesc<<8, uint16(number), buf)
-		if err == nil {
-			raw = buf[:n]
-		}
+		l.note(err)
+		raw = buf[:max(n, 0)]
 	}
 	d, err := hid.ParseDescriptor(raw)
-	if errors.Is(err, hid.ErrDescriptor) {
-		return hid.Descriptor{}
+	if err != nil {
+		return hid.Descriptor{} // a device that nobody can understand
 	}
 	return d
 }

@@ -80,6 +80,10 @@ func (k *keeper) session(ctx context.Context) (err error) {
 	switch k.c.kind {
 	case KindIDCard:
 		return k.serveIDReader(ctx, l)
+	case KindScanner:
+		return k.serveScanner(l)
+	case KindKeyboard:
+		return k.serveKeyboard(l)
 	default:
 		return fmt.Errorf("kind %q: %w", k.c.kind, errNoData)
 	}

@@ -70,11 +70,12 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
+	s = strings.TrimSpace(s)
 	const most = 80
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most])
 	}
-	return strings.TrimSpace(s)
+	return s
 }
 
 // cleanSerial is clean for a part of a name.

@@ -22,6 +22,13 @@ const relist = 3 * time.Second
 // devices, and a fresh device may not be ready for its first request.
 const calm = 100 * time.Millisecond
 
+// A device that does not answer when it is asked what it is, is asked this often, this
+// long apart.
+const (
+	askings  = 5
+	askAgain = time.Second
+)
+
 // Run reports events until ctx ends; see [drivers.Driver]. It returns an error when
 // the configuration can never work or libusb does not start. After ctx has ended
 // nothing is emitted any more, and Run returns when every goroutine has.
@@ -45,21 +52,22 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 			emit(e)
 		}
 	}}
-	tick := time.NewTicker(relist)
-	defer tick.Stop()
 	for ctx.Err() == nil {
-		listed := a.look()
+		listed, sure := a.look()
 		a.decide(ctx)
-		poll := tick.C
-		if listed && h.changed != nil {
-			poll = nil
+		var again <-chan time.Time
+		switch {
+		case !sure:
+			again = time.After(askAgain)
+		case !listed || h.changed == nil:
+			again = time.After(relist)
 		}
 		select {
 		case <-ctx.Done():
 		case <-h.changed:
 			sleep(ctx, calm)
 		case <-d.recheck:
-		case <-poll:
+		case <-again:
 		}
 	}
 	a.end()
@@ -78,14 +86,16 @@ type attendance struct {
 
 // attended is one device that is plugged in.
 type attended struct {
-	c    *candidate // nil for a device that is none of ours
-	id   string
-	stop func() // ends its keeper and waits for it; nil when it has none
+	c     *candidate // nil for a device that is none of ours
+	id    string
+	stop  func() // ends its keeper and waits for it; nil when it has none
+	asked int    // how often it did not answer what it is
 }
 
 // look compares the bus with what is known of it, ends the keepers of devices that
-// left and identifies those that came. It reports whether the bus could be listed.
-func (a *attendance) look() bool {
+// left and identifies those that came. It reports whether the bus could be listed, and
+// whether every device told what it is.
+func (a *attendance) look() (listed, sure bool) {
 	list, err := a.bus.list()
 	if err != nil {
 		if !a.told {
@@ -95,9 +105,9 @@ func (a *attendance) look() bool {
 				Reader: drivers.Reader{Name: Name, Driver: Name, Kind: drivers.KindScanner},
 				Fault:  &drivers.Fault{Code: drivers.FaultServiceDown, Detail: err.Error()}})
 		}
-		return false
+		return false, true
 	}
-	a.told = false
+	a.told, sure = false, true
 	here := map[address]bool{}
 	for _, desc := range list {
 		here[addressOf(desc)] = true
@@ -108,17 +118,23 @@ func (a *attendance) look() bool {
 		}
 	}
 	for _, desc := range list {
-		at := addressOf(desc)
-		if _, ok := a.devices[at]; ok {
+		device := a.devices[addressOf(desc)]
+		if device == nil {
+			device = &attended{asked: 1}
+			a.devices[addressOf(desc)] = device
+		} else if device.asked == 0 {
 			continue
 		}
-		device := &attended{}
-		if c, ok := a.d.identify(a.bus, desc); ok {
-			device.c, device.id = c, a.nameFor(c)
+		c, ok := a.d.identify(a.bus, desc)
+		if !ok && device.asked < askings {
+			device.asked, sure = device.asked+1, false
+			continue
 		}
-		a.devices[at] = device
+		if device.asked = 0; c != nil {
+			device.id, device.c = a.nameFor(c), c
+		}
 	}
-	return true
+	return true, sure
 }
 
 // nameFor returns the stable name of a device; one whose serial number another device

@@ -79,16 +79,24 @@ func (d Descriptor) split(report []byte) (id byte, data []byte, ok bool) {
 // usage returns the usage of the i-th value of a variable field: usages are used up in
 // order and the last one goes on (HID 1.11 section 6.2.2.8).
 func (f field) usage(i int) Usage {
-	for n, r := range f.usages {
+	u, ok := f.named(i)
+	if !ok && len(f.usages) > 0 {
+		last := f.usages[len(f.usages)-1]
+		u = Usage{last.page, last.last}
+	}
+	return u
+}
+
+// named returns the i-th usage of the field.
+func (f field) named(i int) (Usage, bool) {
+	for _, r := range f.usages {
 		size := int(r.last) - int(r.first) + 1
 		if i < size {
-			return Usage{r.page, r.first + uint16(i)}
+			return Usage{r.page, r.first + uint16(i)}, true
 		}
-		if i -= size; n == len(f.usages)-1 {
-			return Usage{r.page, r.last}
-		}
+		i -= size
 	}
-	return Usage{}
+	return Usage{}, false
 }
 
 // value returns the i-th value of the field, 0 for one behind the end of the report.

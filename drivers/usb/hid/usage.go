@@ -38,6 +38,13 @@ const (
 	usagePad1      byte = 0x59 // then 2 to 9 and 0
 	usagePad0      byte = 0x62
 	usagePadDot    byte = 0x63
-	usageLeftCtrl  byte = 0xE0 // then Shift, Alt, GUI, and the same on the right
-	usageRightGUI  byte = 0xE7
+
+	usageLeftCtrl   byte = 0xE0
+	usageLeftShift  byte = 0xE1
+	usageLeftAlt    byte = 0xE2
+	usageLeftGUI    byte = 0xE3
+	usageRightCtrl  byte = 0xE4
+	usageRightShift byte = 0xE5
+	usageRightAlt   byte = 0xE6
+	usageRightGUI   byte = 0xE7
 )
