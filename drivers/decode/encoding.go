@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"io"
 	"math/big"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -143,15 +144,15 @@ func (x *inflate) apply(_ *evaluation, v Value) (Value, error) {
 	if form == "auto" {
 		form = deflateForm(v.b)
 	}
-	var r io.ReadCloser
+	var r io.Reader
 	var err error
 	switch in := bytes.NewReader(v.b); form {
 	case "gzip":
-		var zr *gzip.Reader
-		if zr, err = gzip.NewReader(in); err == nil {
-			zr.Multistream(false)
-			r = zr
-		}
+		zr := gzipReaders.Get().(*gzip.Reader)
+		defer gzipReaders.Put(zr)
+		err = zr.Reset(in)
+		zr.Multistream(false)
+		r = zr
 	case "zlib":
 		r, err = zlib.NewReader(in)
 	default:
@@ -160,12 +161,21 @@ func (x *inflate) apply(_ *evaluation, v Value) (Value, error) {
 	if err != nil {
 		return Value{}, errUnreadable
 	}
-	out, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
-	_ = r.Close() // nothing to release
-	if err != nil || len(out) > maxInflated {
+	out, ok := readBounded(r)
+	if !ok {
 		return Value{}, errUnreadable
 	}
 	return BytesValue(out), nil
+}
+
+// gzipReaders keeps readers for the next card: a new one takes 40 KB.
+var gzipReaders = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+// readBounded reads all of what a decompressor gives; false when it is damaged or too
+// much.
+func readBounded(r io.Reader) ([]byte, bool) {
+	out, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
+	return out, err == nil && len(out) <= maxInflated
 }
 
 // deflateForm tells the forms apart by their headers; zlib's is a check of its own.

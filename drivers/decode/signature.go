@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"math/big"
 
 	"github.com/fxamacker/cbor/v2"
@@ -60,8 +59,8 @@ func (x *jws) apply(e *evaluation, v Value) (Value, error) {
 	}
 	payload := raw[1]
 	if header.Zip == "DEF" {
-		var err error
-		if payload, err = io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(payload)), maxInflated+1)); err != nil || len(payload) > maxInflated {
+		var ok bool
+		if payload, ok = readBounded(flate.NewReader(bytes.NewReader(payload))); !ok {
 			return Value{}, errUnreadable
 		}
 	}

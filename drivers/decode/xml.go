@@ -65,10 +65,14 @@ func xmlCharset(name string, in io.Reader) (io.Reader, error) {
 	if i < 0 {
 		return nil, errUnreadable
 	}
+	b, err := io.ReadAll(in) // bounded: it is the value
+	if err != nil {
+		return nil, errUnreadable
+	}
 	for _, c := range charsets {
 		if c.name == name {
-			return c.enc.NewDecoder().Reader(in), nil
+			b, err = c.enc.NewDecoder().Bytes(b)
 		}
 	}
-	return nil, errUnreadable
+	return bytes.NewReader(b), err
 }
