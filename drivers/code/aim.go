@@ -24,13 +24,18 @@ type aim string
 
 const aimAny aim = "any"
 
+// Shape describes what DecodeNode takes.
+func (*aim) Shape() decode.Shape {
+	return decode.Shape{Type: decode.ShapeText, Pattern: "^(any|[A-Zdehz][0-9A-Fa-f]?)$"}
+}
+
 // DecodeNode reads a letter, a letter with its modifier, or any.
 func (a *aim) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	*a = aim(d.Text(n))
 	if *a == aimAny {
 		return
 	}
-	if s := string(*a); s == "" || len(s) > 2 || symbologies[s[0]] == "" || len(s) == 2 && !alphanumeric(s[1]) {
+	if s := string(*a); s == "" || len(s) > 2 || symbologies[s[0]] == "" || len(s) == 2 && !hexDigit(s[1]) {
 		d.Fail(n, "want any, or an AIM code character and perhaps its modifier, such as Q, C1 or d2")
 	}
 }
@@ -41,7 +46,7 @@ func (a aim) is(id string) bool { return a == aimAny || strings.HasPrefix(id, st
 // cutAIM takes an AIM symbology identifier (ISO/IEC 15424: "]", a letter, a
 // modifier) off the front of a scan. Scanners send it only when told to.
 func cutAIM(text string) (id, rest string) {
-	if len(text) < 3 || text[0] != ']' || symbologies[text[1]] == "" || !alphanumeric(text[2]) {
+	if len(text) < 3 || text[0] != ']' || symbologies[text[1]] == "" || !hexDigit(text[2]) {
 		return "", text
 	}
 	return text[1:3], text[3:]
@@ -56,6 +61,6 @@ func StripAIM(scan []byte) []byte {
 	return scan[3:]
 }
 
-func alphanumeric(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+func hexDigit(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' || c >= 'a' && c <= 'f'
 }

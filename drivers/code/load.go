@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"cardferry/drivers/decode"
@@ -126,9 +126,7 @@ func parseFile(file string, text []byte, others []*rule) ([]*rule, error) {
 		return nil, &decode.Error{File: file, Message: `no rules; begin with "rules:"`}
 	}
 	d := decode.NewDecoder(file)
-	var spec struct {
-		Rules []rule `yaml:"rules,required"`
-	}
+	var spec ruleFile
 	d.Decode(root, &spec)
 	var rules []*rule
 	for i := range spec.Rules {
@@ -146,17 +144,25 @@ func parseFile(file string, text []byte, others []*rule) ([]*rule, error) {
 	return rules, d.Err()
 }
 
+// ruleFile is a file of rules.
+type ruleFile struct {
+	Rules []rule `yaml:"rules,required" doc:"one entry for each kind of code"`
+}
+
 // slug is a name of lower-case letters, digits and single hyphens, 64 at most.
 type slug string
 
+const slugPattern = "^[a-z0-9]+(-[a-z0-9]+)*$"
+
+// Shape describes what DecodeNode takes.
+func (*slug) Shape() decode.Shape { return decode.Shape{Type: decode.ShapeText, Pattern: slugPattern} }
+
 // DecodeNode reads a name.
 func (s *slug) DecodeNode(d *decode.Decoder, n *yaml.Node) {
-	text := d.Text(n)
-	*s = slug(text)
-	for part := range strings.SplitSeq(text, "-") {
-		if part == "" || len(text) > 64 || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-			d.Fail(n, "want lower-case letters, digits and single hyphens, 64 at most")
-			return
-		}
+	*s = slug(d.Text(n))
+	if !slugs.MatchString(string(*s)) || len(*s) > 64 {
+		d.Fail(n, "want lower-case letters, digits and single hyphens, 64 at most")
 	}
 }
+
+var slugs = regexp.MustCompile(slugPattern)

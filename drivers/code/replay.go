@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"cardferry/drivers/decode"
 
@@ -12,9 +13,9 @@ import (
 
 // tests are a rule's own.
 type tests struct {
-	Keys   testKeys `yaml:"keys"`
-	Accept []sample `yaml:"accept,required"`
-	Reject []sample `yaml:"reject,required"`
+	Keys   testKeys `yaml:"keys" doc:"public keys for these tests only, by set: a JWK Set or PEM"`
+	Accept []sample `yaml:"accept,required" doc:"scans that must be this code"`
+	Reject []sample `yaml:"reject,required" doc:"scans that must not"`
 }
 
 // sample is one scan of a rule's own tests.
@@ -24,6 +25,17 @@ type sample struct {
 	want any // part of the read's JSON
 }
 
+type sampleSpec struct {
+	Scan *string          `yaml:"scan" doc:"the scan as text"`
+	Hex  *decode.HexBytes `yaml:"hex" doc:"or as bytes"`
+	Read expectation      `yaml:"read" doc:"what the read must contain; null or an empty list is absent"`
+}
+
+// Shape describes what DecodeNode takes.
+func (*sample) Shape() decode.Shape {
+	return decode.Shape{Type: decode.ShapeChoice, Any: []decode.Shape{{Type: decode.ShapeText}, decode.ShapeOf(reflect.TypeFor[sampleSpec]())}}
+}
+
 // DecodeNode reads a scan as text, or a mapping of scan or hex, and read.
 func (s *sample) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	s.node = n
@@ -31,11 +43,7 @@ func (s *sample) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 		s.scan = []byte(d.Text(n))
 		return
 	}
-	var spec struct {
-		Scan *string          `yaml:"scan"`
-		Hex  *decode.HexBytes `yaml:"hex"`
-		Read expectation      `yaml:"read"`
-	}
+	var spec sampleSpec
 	d.Decode(n, &spec)
 	switch {
 	case (spec.Scan == nil) == (spec.Hex == nil):
@@ -51,6 +59,9 @@ func (s *sample) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 // expectation is what a read must contain: YAML that stands for JSON, in which
 // null means absent.
 type expectation struct{ val any }
+
+// Shape describes what DecodeNode takes.
+func (*expectation) Shape() decode.Shape { return decode.Shape{Type: decode.ShapeAny} }
 
 // DecodeNode reads the tree.
 func (e *expectation) DecodeNode(d *decode.Decoder, n *yaml.Node) {

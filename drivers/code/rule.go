@@ -2,6 +2,7 @@ package code
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"cardferry/drivers/decode"
@@ -11,26 +12,26 @@ import (
 
 // rule is one kind of code, as written and compiled.
 type rule struct {
-	Name      slug          `yaml:"name,required"`
-	Version   int           `yaml:"version,required"`
-	About     string        `yaml:"about"`
-	Source    string        `yaml:"source"`
-	Medium    slug          `yaml:"medium,required"`
-	Priority  priority      `yaml:"priority"`
-	AIM       []aim         `yaml:"aim"`
-	Charset   charset       `yaml:"charset"`
-	Normalise []normaliser  `yaml:"normalise"`
-	Match     *pattern      `yaml:"match"`
-	Bytes     *shape        `yaml:"bytes"`
-	Fields    fields        `yaml:"fields"`
-	Needs     []string      `yaml:"needs"`
-	Born      string        `yaml:"born"`
-	Valid     validity      `yaml:"valid"`
-	Withhold  bool          `yaml:"withhold"`
-	OneTime   bool          `yaml:"one_time"`
-	Warnings  []warning     `yaml:"warnings"`
-	Output    decode.Output `yaml:"output"`
-	Tests     tests         `yaml:"tests,required"`
+	Name      slug          `yaml:"name,required" doc:"unique; a site's rule replaces the shipped one of its name"`
+	Version   int           `yaml:"version,required" doc:"from 1; the read's profile is name@version"`
+	About     string        `yaml:"about" doc:"what the code is, for people"`
+	Source    string        `yaml:"source" doc:"where the layout is published"`
+	Medium    slug          `yaml:"medium,required" doc:"kind of code, as the read and the desk call it"`
+	Priority  priority      `yaml:"priority" doc:"-100 to 100, 0 without it; of the rules that apply the highest wins"`
+	AIM       []aim         `yaml:"aim" doc:"symbologies whose AIM identifier is taken off first"`
+	Charset   charset       `yaml:"charset" doc:"of bytes that are not UTF-8; gb18030 without it"`
+	Normalise []normaliser  `yaml:"normalise" doc:"in order: width folds full-width forms to ASCII, upper, space drops blanks and hyphens"`
+	Match     *pattern      `yaml:"match" doc:"RE2 pattern of the whole text; named groups are sources of fields and may stand in output"`
+	Bytes     *shape        `yaml:"bytes" doc:"conditions on the bytes, with or in place of match"`
+	Fields    fields        `yaml:"fields" doc:"values as in card profiles; sources are the groups of match, scan (the text) and bytes"`
+	Needs     []string      `yaml:"needs" doc:"fields that must be there without a warning; otherwise the rule does not apply"`
+	Born      string        `yaml:"born" doc:"field that must be a date from 1850 to today; otherwise the rule does not apply"`
+	Valid     validity      `yaml:"valid" doc:"fields between whose dates (or seconds since 1970) the code is valid; outside the read warns not_yet_valid or expired"`
+	Withhold  bool          `yaml:"withhold" doc:"nothing of the value is passed on; there is no output"`
+	OneTime   bool          `yaml:"one_time" doc:"the code changes with every showing: never cached, never a repetition"`
+	Warnings  []warning     `yaml:"warnings" doc:"codes that the read carries, always or if a field is there"`
+	Output    decode.Output `yaml:"output" doc:"FHIR as in card profiles, with ${field}, ${group} or ${scan}"`
+	Tests     tests         `yaml:"tests,required" doc:"scans to accept and to refuse, at least one of each; made-up persons only"`
 
 	file   string
 	node   *yaml.Node
@@ -120,8 +121,14 @@ func (f *fields) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 
 // warning is a warning that the read carries: always, or if a field is present.
 type warning struct {
-	Code string `yaml:"code,required"`
-	If   string `yaml:"if"`
+	Code string `yaml:"code,required" doc:"such as needs_online"`
+	If   string `yaml:"if" doc:"field that must be there"`
+}
+
+// Shape describes what DecodeNode takes.
+func (*warning) Shape() decode.Shape {
+	type plain warning
+	return decode.Shape{Type: decode.ShapeChoice, Any: []decode.Shape{{Type: decode.ShapeText}, decode.ShapeOf(reflect.TypeFor[plain]())}}
 }
 
 // DecodeNode reads a code, or a code with its condition.
@@ -136,6 +143,9 @@ func (w *warning) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 
 // priority is a whole number from -100 to 100.
 type priority int
+
+// Shape describes what DecodeNode takes.
+func (*priority) Shape() decode.Shape { return decode.Shape{Type: decode.ShapeNumber} }
 
 // DecodeNode reads a number, which may be negative.
 func (p *priority) DecodeNode(d *decode.Decoder, n *yaml.Node) {

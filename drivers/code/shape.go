@@ -18,6 +18,9 @@ type pattern struct {
 	filter filter
 }
 
+// Shape describes what DecodeNode takes.
+func (*pattern) Shape() decode.Shape { return decode.Shape{Type: decode.ShapeText} }
+
 // DecodeNode compiles the expression.
 func (p *pattern) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 	s := d.Text(n)
@@ -60,16 +63,16 @@ func (p *pattern) groups() []string {
 
 // shape is what a rule asks of the bytes of a scan.
 type shape struct {
-	Length int      `yaml:"length"` // exactly
-	Min    int      `yaml:"min"`    // at least
-	Max    int      `yaml:"max"`    // at most
-	At     []marker `yaml:"at"`
+	Length int      `yaml:"length" doc:"exactly so many bytes"`
+	Min    int      `yaml:"min" doc:"at least"`
+	Max    int      `yaml:"max" doc:"at most"`
+	At     []marker `yaml:"at" doc:"bytes at places"`
 }
 
 // marker is bytes at an offset from the start.
 type marker struct {
-	Offset int             `yaml:"offset"`
-	Is     decode.HexBytes `yaml:"is,required"`
+	Offset int             `yaml:"offset" doc:"from 0"`
+	Is     decode.HexBytes `yaml:"is,required" doc:"the bytes"`
 }
 
 // DecodeNode reads the conditions.

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"cardferry/drivers/decode"
@@ -14,6 +15,9 @@ import (
 // testKeys are public keys for a rule's own tests: sets by name, each a JWK Set or
 // PEM. They are used nowhere else.
 type testKeys struct{ keys *decode.Keys }
+
+// Shape describes what DecodeNode takes.
+func (*testKeys) Shape() decode.Shape { return decode.ShapeOf(reflect.TypeFor[map[string]string]()) }
 
 // DecodeNode reads the sets.
 func (k *testKeys) DecodeNode(d *decode.Decoder, n *yaml.Node) {

@@ -93,9 +93,18 @@ const (
 	normSpace normaliser = "space" // drops spaces and hyphens
 )
 
+func normalisers() []string {
+	return []string{string(normWidth), string(normUpper), string(normSpace)}
+}
+
+// Shape describes what DecodeNode takes.
+func (*normaliser) Shape() decode.Shape {
+	return decode.Shape{Type: decode.ShapeText, Words: normalisers()}
+}
+
 // DecodeNode reads the name of a normaliser.
 func (n *normaliser) DecodeNode(d *decode.Decoder, y *yaml.Node) {
-	*n = normaliser(d.Choice(y, string(normWidth), string(normUpper), string(normSpace)))
+	*n = normaliser(d.Choice(y, normalisers()...))
 }
 
 func (n normaliser) apply(s string) string {

@@ -11,8 +11,8 @@ import (
 // FHIR date (YYYY, YYYY-MM, YYYY-MM-DD; both ends belong to it) or seconds since
 // 1970-01-01T00:00:00Z, with or without a fraction (RFC 7519 NumericDate).
 type validity struct {
-	From  string `yaml:"from"`
-	Until string `yaml:"until"`
+	From  string `yaml:"from" doc:"field of the first day"`
+	Until string `yaml:"until" doc:"field of the last day"`
 }
 
 // zones is how far the day of some place on earth may be ahead of or behind UTC.
