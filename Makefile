@@ -9,11 +9,12 @@ TOOLS   := $(CURDIR)/bin/tools
 # without and says so.
 cgo = $(shell pkg-config --exists libpcsclite libusb-1.0 2>/dev/null && command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
 
-.PHONY: help build demo test race bench bench-slow-disk fuzz lint cross deb deb-test clean
+.PHONY: help build demo test test-hardware race bench bench-slow-disk fuzz lint cross deb deb-test clean
 
 help:
 	@echo 'make demo    install what is missing, build, and show the gateway at work'
 	@echo 'make test    install what the tests need and run them'
+	@echo 'make test-hardware   the drivers on a kernel with USB, and fuzzing'
 	@echo 'make build   bin/cardferry     make lint    vet and golangci-lint'
 	@echo 'make bench   the benchmarks    make cross   the builds without C'
 	@echo 'make fuzz    each fuzz target  make deb     dist/*.deb'
@@ -35,6 +36,14 @@ test:
 race:
 	@packaging/deps.sh test
 	CGO_ENABLED=1 $(GO) test -race ./...
+
+# The drivers on a real kernel's USB, which runs as a process (drivers/rig/uml), a
+# card that is not ours, and a minute of fuzzing for every target. Half an hour; the
+# first time it builds that kernel.
+test-hardware: FUZZTIME = 60s
+test-hardware:
+	@packaging/deps.sh hardware
+	GO='$(GO)' drivers/rig/uml/suite.sh $(FUZZTIME)
 
 bench:
 	CGO_ENABLED=$(cgo) $(GO) test -run '^$$' -bench . -benchmem ./...

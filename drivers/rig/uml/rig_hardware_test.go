@@ -99,7 +99,9 @@ func (r *running) next() drivers.Event {
 	case e := <-r.events:
 		return e
 	case <-time.After(patience):
-		r.Fatalf("no event within %v", patience)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.Fatalf("no event within %v; so far: %v", patience, r.story)
 		return drivers.Event{}
 	}
 }

@@ -82,7 +82,7 @@ func rerun() (int, error) {
 	//nolint:gosec // G204: the test binary itself
 	cmd := exec.Command("umockdev-wrapper", append([]string{bridge, socket, self}, os.Args[1:]...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), usbsim.BridgeEnv+"="+socket)
+	cmd.Env = append(os.Environ(), usbsim.BridgeEnv+"="+socket, "GODEBUG="+noPreemption(os.Getenv("GODEBUG")))
 	dieWithParent(cmd)
 	err = cmd.Run()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() > 0 {
@@ -92,6 +92,15 @@ func rerun() (int, error) {
 		return 0, fmt.Errorf("run the bridge: %w", err)
 	}
 	return 0, nil
+}
+
+// noPreemption adds to GODEBUG that threads are not interrupted by signals: the preload
+// library's stand-in for ioctl(2) gives up when one comes, which the kernel's does not.
+func noPreemption(debug string) string {
+	if debug != "" {
+		debug += ","
+	}
+	return debug + "asyncpreemptoff=1"
 }
 
 // requirements are what must be there, and the Debian packages that have it.

@@ -24,6 +24,21 @@ type LineState struct {
 	DTR, RTS bool
 }
 
+// Baud returns the rate in bits per second, rounded; 0 before the host has set one.
+func (s LineState) Baud() int {
+	// Eighths that bits 14 to 16 mean (FTDI application note AN_120, section 3).
+	eighths := [8]uint32{0, 4, 2, 1, 3, 5, 6, 7}
+	const clock, integer = 3_000_000, 0x3FFF
+	parts := 8*(s.Divisor&integer) + eighths[s.Divisor>>14&7]
+	switch {
+	case s.Divisor == 0:
+		return 0
+	case parts < 8: // 0 means 3 MBd, 1 (with a fraction) 2 MBd
+		return clock
+	}
+	return int((8*clock + parts/2) / parts)
+}
+
 // Endpoints of the adapter.
 const (
 	ftdiIn  = 0x81
