@@ -60,10 +60,11 @@ func (r *Rules) With(opt Options) *Rules {
 func LoadRules(fsys ...fs.FS) (*Rules, error) {
 	byName := map[string]*rule{}
 	var errs []error
-	for _, f := range fsys {
+	for i, f := range fsys {
 		layer, err := loadLayer(f)
 		errs = append(errs, err)
 		for _, r := range layer {
+			r.layer = i
 			byName[string(r.Name)] = r
 		}
 	}

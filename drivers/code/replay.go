@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"cardferry/drivers/decode"
 
@@ -105,7 +106,8 @@ var errNoRules = errors.New("no code rules loaded")
 // Test replays the tests that the rules carry, each scan against all rules
 // together: accept scans must give the rule's medium, unless the test names another,
 // and contain what the test lists under read (null means absent); reject scans must
-// not be taken by the rule.
+// not be taken by the rule. That a site's rule takes a scan from a shipped one is the
+// site's wish and no failure.
 func (r *Rules) Test() []TestResult {
 	if r == nil {
 		return []TestResult{{Err: errNoRules}}
@@ -130,22 +132,25 @@ func (r *Rules) Test() []TestResult {
 	return results
 }
 
-func (r *Rules) testAccept(rule *rule, s sample) error {
+func (r *Rules) testAccept(tested *rule, s sample) error {
 	read := r.Recognise(s.scan)
+	if slices.ContainsFunc(r.rules, func(o *rule) bool { return o.layer > tested.layer && o.profile() == read.Profile }) {
+		return nil
+	}
 	want, _ := s.want.(map[string]any)
-	if _, named := want["medium"]; !named && read.Profile != rule.profile() {
-		return rule.errorf(s.node, "scan is taken for medium %q by %q", read.Medium, read.Profile)
+	if _, named := want["medium"]; !named && read.Profile != tested.profile() {
+		return tested.errorf(s.node, "scan is taken for medium %q by %q", read.Medium, read.Profile)
 	}
 	encoded, err := json.Marshal(read)
 	if err != nil {
-		return rule.errorf(s.node, "encode read: %v", err)
+		return tested.errorf(s.node, "encode read: %v", err)
 	}
 	var got any
 	if err := json.Unmarshal(encoded, &got); err != nil {
-		return rule.errorf(s.node, "decode read: %v", err)
+		return tested.errorf(s.node, "decode read: %v", err)
 	}
 	if why := lacks(got, s.want, "read"); why != "" {
-		return rule.errorf(s.node, "%s", why)
+		return tested.errorf(s.node, "%s", why)
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ type rule struct {
 	Tests     tests         `yaml:"tests,required" doc:"scans to accept and to refuse, at least one of each; made-up persons only"`
 
 	file   string
+	layer  int // number of the file system, the site's being the last
 	node   *yaml.Node
 	inputs decode.Ordered[string] // the texts that outputs may name beside fields
 }

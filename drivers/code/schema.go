@@ -70,11 +70,11 @@ func schemaOf(s decode.Shape) object {
 			out["required"] = required
 		}
 	case decode.ShapeChoice:
-		var any []object
+		var choices []object
 		for _, a := range s.Any {
-			any = append(any, schemaOf(a))
+			choices = append(choices, schemaOf(a))
 		}
-		out["anyOf"] = any
+		out["anyOf"] = choices
 	case decode.ShapeRef:
 		out["$ref"] = "#/$defs/" + s.Ref
 	}

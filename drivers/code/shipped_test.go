@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"cardferry/drivers"
 	"cardferry/drivers/code"
@@ -64,6 +65,31 @@ func TestShippedRulesSayWhatAndWhence(t *testing.T) {
 		}
 		if i.Accepts < 1 || i.Rejects < 1 {
 			t.Errorf("%s has %d and %d tests", i.Name, i.Accepts, i.Rejects)
+		}
+	}
+}
+
+// The rules that README.md shows to a site work, beside the shipped ones.
+func TestReadmeExamplesWork(t *testing.T) {
+	text, err := os.ReadFile("../../configs/codes/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```yaml\n")
+	block, _, found := strings.Cut(block, "```")
+	if !found {
+		t.Fatal("README.md shows no rules")
+	}
+	rules, err := code.LoadRules(os.DirFS("../../configs/codes"), fstest.MapFS{"site.yaml": {Data: []byte(block)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(rules.List()), len(shipped(t).List())+2; got != want {
+		t.Errorf("%d rules, want %d", got, want)
+	}
+	for _, r := range rules.Test() {
+		if r.Err != nil {
+			t.Errorf("%s, %s: %v", r.Rule, r.Case, r.Err)
 		}
 	}
 }
