@@ -13,7 +13,7 @@
  *
  * What umockdev asks for, found by trial with 0.17: ioctls are handled in a
  * thread of their own (lock!); the interface children must be removed before the
- * device; the udev events of interfaces are what pcscd listens for; a node that
+ * device; adding tells udev's listeners, removing does not; a node that
  * was attached once must not be used again (so every plugging gets a new device
  * number, as with a kernel). */
 #define _GNU_SOURCE
@@ -426,24 +426,19 @@ static gboolean on_connect(gint listener, GIOCondition c, gpointer p)
 	g_autofree char *node = g_strdup_printf("/dev/bus/usb/001/%03d", number);
 	GString *text = describe(d, number, desc, config, n);
 	GError *err = NULL;
-	if (!umockdev_testbed_add_from_string(bed, text->str, &err))
-		fatal("add a device", err);
-	g_string_free(text, TRUE);
 	BridgeUsb *h = g_object_new(BRIDGE_TYPE_USB, NULL);
 	h->dev = d;
+	/* Before the node exists: who opens a node without a handler meets the kernel,
+	 * and adding a device tells of it at once. */
 	umockdev_testbed_attach_ioctl(bed, node, UMOCKDEV_IOCTL_BASE(h), &err);
 	if (err)
 		fatal("attach to a device", err);
 	taken[port] = TRUE;
-	g_mutex_lock(&lock);
 	d->present = TRUE;
-	g_mutex_unlock(&lock);
 	g_unix_fd_add(fd, G_IO_IN | G_IO_HUP, on_data, d);
-	umockdev_testbed_uevent(bed, d->syspath, "add");
-	for (int i = 0; i < d->interfaces; i++) {
-		g_autofree char *path = g_strdup_printf("%s/1-%d:1.%d", d->syspath, port, i);
-		umockdev_testbed_uevent(bed, path, "add");
-	}
+	if (!umockdev_testbed_add_from_string(bed, text->str, &err))
+		fatal("add a device", err);
+	g_string_free(text, TRUE);
 	return G_SOURCE_CONTINUE;
 }
 
