@@ -84,6 +84,8 @@ func (k *keeper) session(ctx context.Context) (err error) {
 		return k.serveScanner(l)
 	case KindKeyboard:
 		return k.serveKeyboard(l)
+	case KindHD100:
+		return k.serveHD100(ctx, l)
 	default:
 		return fmt.Errorf("kind %q: %w", k.c.kind, errNoData)
 	}
@@ -112,6 +114,11 @@ func (k *keeper) tell(err error) {
 	k.told = v.fault.Code
 	k.log.Warn("reader does not work; trying again", "code", v.fault.Code, "reason", err)
 	k.emit(drivers.Event{Type: drivers.Faulted, Fault: v.fault})
+}
+
+// emitFor reports that a further reader of the device came or left.
+func (k *keeper) emitFor(r drivers.Reader, t drivers.EventType) {
+	k.send(drivers.Event{Type: t, Time: time.Now(), Reader: r})
 }
 
 func (k *keeper) emit(e drivers.Event) {

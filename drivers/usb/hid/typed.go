@@ -96,7 +96,6 @@ func (t typed) text(charset string) (string, bool, error) {
 		t.parts = append(t.parts, part{v: t.mark})
 	}
 	m := t.meaning(charset)
-	lossy := false
 	var out strings.Builder
 	for i := 0; i < len(t.parts); {
 		p := t.parts[i]
@@ -121,8 +120,7 @@ func (t typed) text(charset string) (string, bool, error) {
 		out.WriteString(s)
 	}
 	s := out.String()
-	lossy = strings.ContainsRune(s, utf8.RuneError)
-	return s, lossy, nil
+	return s, strings.ContainsRune(s, utf8.RuneError), nil
 }
 
 // meaning decides what the codes above 255 stand for. Without a charset they are GB
