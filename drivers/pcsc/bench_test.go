@@ -55,13 +55,15 @@ func BenchmarkWholeRead(b *testing.B) {
 	for _, name := range []string{"tw-nhi", "th-nid-t1", "de-egk"} {
 		b.Run(name, func(b *testing.B) {
 			needService(b)
-			insert(b, 0, replayed(b, filepath.Join("..", "card", "testdata", name+".json")))
+			c := replayed(b, filepath.Join("..", "card", "testdata", name+".json"))
+			insert(b, 0, c)
+			atr := c.ATR()
 			awaitCard(b, client(b), readers[0].pcsc, true)
 			cmds := commandsOf(b, engine, readers[0].pcsc)
 			d := New(Config{Read: engine.Read})
 			var ours, bare []time.Duration
 			for b.Loop() {
-				ours = append(ours, readOnce(b, d, readers[0].pcsc))
+				ours = append(ours, readOnce(b, d, readers[0].pcsc, atr))
 				bare = append(bare, exchangeBare(b, readers[0].pcsc, cmds))
 			}
 			b.ReportMetric(float64(len(cmds)), "commands")
@@ -80,8 +82,10 @@ func BenchmarkReadersAtOnce(b *testing.B) {
 	engine := shippedProfiles(b)
 	all := allReaders(b)
 	desk := client(b)
+	var atr []byte
 	for i, reader := range all {
 		c := replayed(b, filepath.Join("..", "card", "testdata", "de-egk.json"))
+		atr = c.ATR()
 		ctx, cancel := context.WithTimeout(b.Context(), patience)
 		if err := service.Slots()[i].Insert(ctx, &unhurried{c}); err != nil {
 			b.Fatal(err)
@@ -102,7 +106,7 @@ func BenchmarkReadersAtOnce(b *testing.B) {
 				var reads sync.WaitGroup
 				for i := range n {
 					reads.Go(func() {
-						took[i] = append(took[i], readOnce(b, New(Config{Read: engine.Read}), all[i].pcsc))
+						took[i] = append(took[i], readOnce(b, New(Config{Read: engine.Read}), all[i].pcsc, atr))
 					})
 				}
 				reads.Wait()
@@ -152,17 +156,19 @@ func openLink(t testing.TB, pcscName string) *link {
 		if err := h.connect(pcscName, false); err != nil {
 			return card.Info{}, err
 		}
-		return h.begin()
+		return h.begin(pcscName, nil)
 	}); err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-// readOnce reads the card in a reader as a session does and returns how long that took,
+// readOnce reads the card in a reader as a session does, which has its ATR from the
+// watcher, and returns how long that took,
 // without letting go of the card.
-func readOnce(t testing.TB, d *Driver, pcscName string) time.Duration {
+func readOnce(t testing.TB, d *Driver, pcscName string, atr []byte) time.Duration {
 	s := &session{r: &reader{d: d, pcscName: pcscName}}
+	s.r.atr.Store(&atr)
 	began := time.Now()
 	read, err := s.attempt(t.Context(), false)
 	took := time.Since(began)
@@ -179,7 +185,7 @@ func commandsOf(t testing.TB, engine *card.Engine, pcscName string) [][]byte {
 	var cmds [][]byte
 	readOnce(t, New(Config{Read: func(ctx context.Context, ch card.Channel, info card.Info) (drivers.Read, error) {
 		return engine.Read(ctx, noting{ch, &cmds}, info)
-	}}), pcscName)
+	}}), pcscName, nil)
 	return cmds
 }
 

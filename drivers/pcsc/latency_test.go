@@ -73,7 +73,7 @@ func BenchmarkTransmit(b *testing.B) {
 			if err := h.connect(readers[0].pcsc, false); err != nil {
 				return card.Info{}, err
 			}
-			return h.begin()
+			return h.begin("", nil)
 		}); err != nil {
 			b.Fatal(err)
 		}

@@ -110,17 +110,21 @@ func (h *handle) connect(reader string, cold bool) error {
 }
 
 // begin keeps other programs away until the link is closed and says what card
-// there is.
-func (h *handle) begin() (card.Info, error) {
+// there is. A known ATR saves a round trip to the service, a tenth of a short read; nil
+// asks.
+func (h *handle) begin(reader string, atr []byte) (card.Info, error) {
 	if err := h.card.BeginTransaction(); err != nil {
 		return card.Info{}, wrap("SCardBeginTransaction", err)
 	}
 	h.inTransaction = true
-	status, err := h.card.Status()
-	if err != nil {
-		return card.Info{}, wrap("SCardStatus", err)
+	if len(atr) == 0 {
+		status, err := h.card.Status()
+		if err != nil {
+			return card.Info{}, wrap("SCardStatus", err)
+		}
+		atr = status.Atr
 	}
-	info := card.Info{ATR: bytes.Clone(status.Atr), Contactless: contactless(status.Reader, status.Atr)}
+	info := card.Info{ATR: bytes.Clone(atr), Contactless: contactless(reader, atr)}
 	switch h.card.ActiveProtocol() {
 	case scard.ProtocolT0:
 		info.Protocol = card.T0

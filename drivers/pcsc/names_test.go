@@ -79,3 +79,28 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+func TestContactless(t *testing.T) {
+	madeUp := []byte{0x3B, 0x8F, 0x80, 0x01, 0x80, 0x4F}
+	contact := []byte{0x3B, 0x9F, 0x95, 0x81, 0x31}
+	for _, c := range []struct {
+		reader string
+		atr    []byte
+		want   bool
+	}{
+		{"ACS ACR39U ICC Reader 00 00", contact, false},
+		{"ACS ACR1281 Dual Reader 00 01", madeUp, true},
+		{"ACS ACR1281 Dual Reader 00 00", contact, false},
+		{"ACS ACR122U PICC Interface 00 00", contact, true}, // an ATR against the rules
+		{"OMNIKEY CardMan 5x21-CL 0", nil, true},
+		{"Identiv uTrust 3700 F CL Reader 0", nil, true},
+		{"Cherry CLICK Reader 0", contact, false},
+		{"Generic NFC Reader 0", contact, true},
+		{"X", []byte{0x3B, 0x80, 0x80}, false},
+		{"X", nil, false},
+	} {
+		if got := contactless(c.reader, c.atr); got != c.want {
+			t.Errorf("%s, % X: %t, want %t", c.reader, c.atr, got, c.want)
+		}
+	}
+}

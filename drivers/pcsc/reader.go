@@ -5,6 +5,7 @@ package pcsc
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"cardferry/drivers"
@@ -19,8 +20,9 @@ type reader struct {
 	ident    drivers.Reader
 	emit     func(drivers.Event)
 	log      *slog.Logger
-	states   chan state // the newest state the watcher has seen, one place
-	link     *link      // of the last try; belongs to whichever goroutine emits
+	atr      atomic.Pointer[[]byte] // of the present card, as the watcher was told
+	states   chan state             // the newest state the watcher has seen, one place
+	link     *link                  // of the last try; belongs to whichever goroutine emits
 	bounce   bounce
 	detach   context.CancelFunc
 	done     chan struct{} // closed after the last event

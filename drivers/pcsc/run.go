@@ -103,6 +103,7 @@ func (a *attendance) seen(ctx context.Context, list []readerState) {
 		if r == nil {
 			r = a.attach(ctx, s.pcscName)
 		}
+		r.atr.Store(&s.atr)
 		r.update(s.state)
 	}
 }

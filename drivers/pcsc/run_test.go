@@ -56,7 +56,7 @@ func TestAttendance(t *testing.T) {
 				case []string:
 					var list []readerState
 					for _, name := range s {
-						list = append(list, readerState{name, state(scard.StateEmpty)})
+						list = append(list, readerState{pcscName: name, state: state(scard.StateEmpty)})
 					}
 					at.seen(ctx, list)
 				}

@@ -3,6 +3,7 @@
 package pcsc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type snapshot struct {
 type readerState struct {
 	pcscName string
 	state    state
+	atr      []byte // of the card that is present, where the service told
 }
 
 // errResumed ends a watch after the machine slept: the service may have forgotten the
@@ -280,6 +282,10 @@ func (w *watcher) learn(args []scard.ReaderState) (news bool) {
 			if w.states[i].Reader == arg.Reader {
 				news = news || w.states[i].CurrentState != next.asKnown()
 				w.states[i].CurrentState = next.asKnown()
+				w.states[i].Atr = nil // scard leaves the last card's when there is none
+				if next.present() {
+					w.states[i].Atr = bytes.Clone(arg.Atr)
+				}
 			}
 		}
 	}
@@ -292,7 +298,7 @@ func (w *watcher) snapshot() []readerState {
 	var readers []readerState
 	for _, s := range w.states {
 		if next := state(s.CurrentState); s.CurrentState != scard.StateUnaware && !next.unknown() {
-			readers = append(readers, readerState{pcscName: s.Reader, state: next})
+			readers = append(readers, readerState{pcscName: s.Reader, state: next, atr: s.Atr})
 		}
 	}
 	return readers

@@ -45,17 +45,17 @@ func TestLearn(t *testing.T) {
 		news bool
 		want []readerState
 	}{
-		{"first states", []scard.ReaderState{reader("A", empty|scard.StateChanged), pnp(0)}, true, []readerState{{"A", state(empty)}}},
+		{"first states", []scard.ReaderState{reader("A", empty|scard.StateChanged), pnp(0)}, true, []readerState{{pcscName: "A", state: state(empty)}}},
 		{"the second reader's too", []scard.ReaderState{reader("B", empty|scard.StateChanged)}, true,
-			[]readerState{{"A", state(empty)}, {"B", state(empty)}}},
+			[]readerState{{pcscName: "A", state: state(empty)}, {pcscName: "B", state: state(empty)}}},
 		{"a card", []scard.ReaderState{reader("A", present|scard.StateChanged)}, true,
-			[]readerState{{"A", state(present)}, {"B", state(empty)}}},
+			[]readerState{{pcscName: "A", state: state(present)}, {pcscName: "B", state: state(empty)}}},
 		{"woken for nothing", []scard.ReaderState{reader("A", present|scard.StateChanged)}, false,
-			[]readerState{{"A", state(present)}, {"B", state(empty)}}},
+			[]readerState{{pcscName: "A", state: state(present)}, {pcscName: "B", state: state(empty)}}},
 		{"a reader the list has no more", []scard.ReaderState{reader("C", present)}, false,
-			[]readerState{{"A", state(present)}, {"B", state(empty)}}},
+			[]readerState{{pcscName: "A", state: state(present)}, {pcscName: "B", state: state(empty)}}},
 		{"a reader the service has forgotten", []scard.ReaderState{reader("B", scard.StateUnknown|scard.StateUnavailable|scard.StateChanged)}, true,
-			[]readerState{{"A", state(present)}}},
+			[]readerState{{pcscName: "A", state: state(present)}}},
 	} {
 		if news := w.learn(step.args); news != step.news {
 			t.Errorf("%s: news %v, want %v", step.name, news, step.news)

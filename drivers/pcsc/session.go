@@ -97,11 +97,15 @@ func (s *session) attempt(ctx context.Context, cold bool) (drivers.Read, error) 
 	l := newLink()
 	s.r.link = l
 	defer l.close()
+	var atr []byte // asked for again after a failure: a torn one may have been the reason
+	if told := s.r.atr.Load(); told != nil && len(s.failures) == 0 {
+		atr = *told
+	}
 	info, err := do(ctx, l, limits.connect, errBusy, func(h *handle) (card.Info, error) {
 		if err := h.connect(s.r.pcscName, cold); err != nil {
 			return card.Info{}, err
 		}
-		return h.begin()
+		return h.begin(s.r.pcscName, atr)
 	})
 	if err != nil {
 		return drivers.Read{}, err

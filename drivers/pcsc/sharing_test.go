@@ -82,7 +82,7 @@ func TestResetByAnotherProgram(t *testing.T) {
 			}
 			held = nil
 		}
-		_, err := h.begin()
+		_, err := h.begin("", nil)
 		return err
 	}
 	if err := try(); classify(err) != classReset {
@@ -103,7 +103,7 @@ func TestColdReset(t *testing.T) {
 	if err := h.connect(readers[2].pcsc, true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.begin(); err != nil {
+	if _, err := h.begin("", nil); err != nil {
 		t.Fatal(err)
 	}
 	if rsp, err := h.transmit([]byte{0x00, 0xCA, 0x00, 0x00, 0x00}); err != nil || rsp[0] != 3 {
