@@ -60,6 +60,14 @@ func (e *Engine) Profiles() []*Profile { return slices.Clone(e.profiles) }
 // when the card left, ctx's error, ErrLimit, ErrResponse, a *StatusError when
 // the card refused something its profile needs, and the channel's own errors.
 func (e *Engine) Read(ctx context.Context, ch Channel, info Info) (drivers.Read, error) {
+	return e.read(ctx, ch, info, nil)
+}
+
+// read is Read with what is said noted in tr, which may be nil.
+func (e *Engine) read(ctx context.Context, ch Channel, info Info, tr *trace) (drivers.Read, error) {
+	if tr != nil {
+		ch = tr.channel(ch)
+	}
 	for _, p := range e.profiles {
 		for _, f := range p.spec.Refuse {
 			if slices.ContainsFunc(f.ATR, func(a atrPattern) bool { return a.exact(info.ATR) }) {
@@ -79,7 +87,7 @@ func (e *Engine) Read(ctx context.Context, ch Channel, info Info) (drivers.Read,
 			if !v.fits(info.ATR) {
 				continue
 			}
-			r, ok, err := e.probe(ctx, p, v, here)
+			r, ok, err := e.probe(ctx, p, v, here, tr)
 			switch {
 			case err == nil:
 				answered = true
@@ -108,7 +116,7 @@ func newRead(medium, profile string, a drivers.Assurance) drivers.Read {
 
 // probe says whether the card is the profile's in this variant. The run it returns
 // goes on where the probe ended: the application stays selected.
-func (e *Engine) probe(ctx context.Context, p *Profile, v *variant, here *presence) (*run, bool, error) {
+func (e *Engine) probe(ctx context.Context, p *Profile, v *variant, here *presence, tr *trace) (*run, bool, error) {
 	t := p.spec.Transport
 	s := &session{
 		presence: here, allow: p.allow, siteKey: e.options.MifareKeys, probing: true, getResp: !t.GetResponse.Off,
@@ -124,7 +132,7 @@ func (e *Engine) probe(ctx context.Context, p *Profile, v *variant, here *presen
 	if err := pause(ctx, time.Duration(t.Settle)-time.Since(here.since)); err != nil {
 		return nil, false, err
 	}
-	r := &run{s: s, p: p, v: v, captures: map[string]decode.Value{}, notes: map[string]string{}}
+	r := &run{s: s, p: p, v: v, captures: map[string]decode.Value{}, notes: map[string]string{}, trace: tr}
 	_, err := r.steps(ctx, v.Match.Probe)
 	var refused *StatusError
 	if errors.As(err, &refused) {

@@ -404,7 +404,7 @@ func BenchmarkSteps(b *testing.B) {
 				c.Reset()
 				here := newPresence(ch, info)
 				p := candidates(e.profiles, info)[0]
-				r, ok, err := e.probe(b.Context(), p, &p.variants[0], here)
+				r, ok, err := e.probe(b.Context(), p, &p.variants[0], here, nil)
 				if err != nil || !ok {
 					b.Fatal(ok, err)
 				}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -191,7 +192,14 @@ func TestHostileTurns(t *testing.T) {
 	}
 	commands, octets = commands+maxAPDUs, maxBytes
 	big := make([]byte, 65536)
-	for name, card := range shippedReplays(t, e) {
+	replays := shippedReplays(t, e)
+	turned := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(replays)) { // one card of each profile
+		card, profile := replays[name], strings.SplitN(name, "/", 2)[0]
+		if turned[profile] {
+			continue
+		}
+		turned[profile] = true
 		for turn, with := range map[string]func(n int, resp []byte) []byte{
 			"endless 61xx":       func(_ int, resp []byte) []byte { return append(resp[:len(resp)-2], 0x61, 0x10) },
 			"endless empty 6100": func(int, []byte) []byte { return []byte{0x61, 0x00} },
@@ -203,7 +211,7 @@ func TestHostileTurns(t *testing.T) {
 			},
 			"no status word": func(int, []byte) []byte { return []byte{0x90} },
 		} {
-			for from := range 4 {
+			for _, from := range []int{0, 1, 3} {
 				card.Reset()
 				ch, info := Emulate(card)
 				x := &tampered{Channel: ch, with: func(n int, resp []byte) []byte {

@@ -23,6 +23,7 @@ type Profile struct {
 	spec     spec
 	variants []variant // at least one, of a profile that has none the profile itself
 	allow    []classInstruction
+	hints    map[string][]hint // how fields look into captures
 	file     string
 }
 
@@ -195,6 +196,7 @@ func parseProfile(name string, text []byte, base []*Profile) (*Profile, error) {
 	d.Decode(root, &p.spec)
 	if d.Mistakes() == 0 {
 		p.compile(d, root)
+		p.hints = hintsOf(root)
 	}
 	if err := d.Err(); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package card
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,6 +130,7 @@ type run struct {
 	notes    map[string]string
 	partial  bool
 	done     int // steps so far
+	trace    *trace
 	warnings []drivers.Warning
 }
 
@@ -158,7 +160,10 @@ func (r *run) step(ctx context.Context, st *step) ([]byte, error) {
 	if st.OnlyFor != "" && !r.p.released(st.OnlyFor) || st.When != nil && !st.When.Holds(r.captures) {
 		return nil, nil
 	}
+	from := r.trace.mark()
 	data, err := st.op.run(ctx, r, st)
+	as, appended := st.As.name(r.vars), st.Append.name(r.vars)
+	r.trace.note(from, r, st, cmp.Or(as, appended))
 	var refused *StatusError
 	if errors.As(err, &refused) && matchSW(st.Optional, refused.SW) {
 		return nil, nil
@@ -166,11 +171,11 @@ func (r *run) step(ctx context.Context, st *step) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name := st.As.name(r.vars); name != "" && !keepsItself(st.op) {
-		r.keep(name, data)
+	if as != "" && !keepsItself(st.op) {
+		r.keep(as, data)
 	}
-	if name := st.Append.name(r.vars); name != "" {
-		r.keep(name, slices.Concat(r.captures[name].Bytes(), data))
+	if appended != "" {
+		r.keep(appended, slices.Concat(r.captures[appended].Bytes(), data))
 	}
 	return data, nil
 }

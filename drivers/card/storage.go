@@ -100,7 +100,9 @@ func (b *mifareRead) open(ctx context.Context, r *run, st *step, block int) erro
 	r.s.opened = opened{}
 	key, ok := publicKeys[b.Key]
 	if !ok {
-		key, ok = r.s.siteKey(b.Key)
+		if key, ok = r.s.siteKey(b.Key); ok {
+			r.trace.usesKey(b.Key)
+		}
 	}
 	if !ok || len(key) != 6 {
 		r.warn("needs_key", b.Key)

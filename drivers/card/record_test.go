@@ -1,0 +1,302 @@
+package card
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"cardferry/drivers"
+	"cardferry/drivers/card/isocard"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// everyReplay are the cards of all profiles' tests and of testdata.
+func everyReplay(tb testing.TB, e *Engine) map[string]*isocard.Card {
+	tb.Helper()
+	all := shippedReplays(tb, e)
+	names, err := filepath.Glob("testdata/*.json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, n := range names {
+		if !strings.HasSuffix(n, ".read.json") {
+			all[filepath.Base(n)] = vectorCard(tb, strings.TrimSuffix(filepath.Base(n), ".json"))
+		}
+	}
+	return all
+}
+
+// texts are the strings of a JSON tree.
+func texts(v any, found func(string)) {
+	switch x := v.(type) {
+	case map[string]any:
+		for _, c := range x {
+			texts(c, found)
+		}
+	case []any:
+		for _, c := range x {
+			texts(c, found)
+		}
+	case string:
+		found(x)
+	}
+}
+
+// inEveryForm are the bytes that a value may have on a card.
+func inEveryForm(s string) [][]byte {
+	forms := [][]byte{[]byte(s)}
+	for _, c := range []encoding.Encoding{charmap.ISO8859_1, charmap.ISO8859_15, charmap.Windows874, charmap.Windows1252, simplifiedchinese.GB18030, traditionalchinese.Big5,
+		unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)} {
+		if b, err := c.NewEncoder().Bytes([]byte(s)); err == nil {
+			forms = append(forms, b)
+		}
+	}
+	digits := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
+	for _, d := range []string{digits, digits + "F", "0" + digits} {
+		if b, err := hex.DecodeString(d); err == nil && len(bytes.Trim(b, "\x00")) >= 3 && len(b) >= 4 {
+			forms = append(forms, b)
+		}
+	}
+	if b, err := hex.DecodeString(s); err == nil && len(b) >= 4 {
+		forms = append(forms, b)
+	}
+	if len(digits) >= 4 {
+		forms = append(forms, []byte(digits))
+	}
+	return forms
+}
+
+// The canary: nothing that a card said of its holder is in its recording, in any
+// form, compressed or not. And the recording reads the same way.
+func TestRecordingHoldsNoValue(t *testing.T) {
+	e := shippedEngine(t)
+	constants := map[string]bool{}
+	for _, p := range e.Profiles() {
+		for _, c := range p.spec.Constants {
+			constants[c.Val] = true
+		}
+	}
+	blanked := 0
+	for name, card := range everyReplay(t, e) {
+		t.Run(name, func(t *testing.T) {
+			card.Reset()
+			ch, info := Emulate(card)
+			engine := e.withKeysOf(card)
+			spoken := &spoken{Channel: ch}
+			doc, read, err := Record(t.Context(), spoken, info, engine)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := json.Marshal(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain := allPlain(doc)
+			values := 0
+			check := func(s string) {
+				if utf8.RuneCountInString(s) < 4 || constants[s] || isStructural(s) {
+					return
+				}
+				values++
+				for _, form := range inEveryForm(s) {
+					if len(form) >= 4 && spoken.said(form) && bytes.Contains(plain, form) {
+						t.Errorf("a value of %d bytes shows: %q %X", len(form), s, form)
+					}
+				}
+			}
+			tree := map[string]any{}
+			if b, err := json.Marshal(read); err == nil {
+				_ = json.Unmarshal(b, &tree)
+			}
+			for _, part := range []string{"patient", "coverage", "extras"} {
+				texts(tree[part], check)
+			}
+			again, err := engine.Replay(t.Context(), bytes.NewReader(raw))
+			if err != nil || again.Medium != read.Medium || again.Profile != read.Profile || len(doc.Notes) != 0 && strings.Contains(strings.Join(doc.Notes, " "), "does not read") {
+				t.Errorf("read again: %s, %v; notes %q", again.Medium, err, doc.Notes)
+			}
+			if (again.Patient == nil) != (read.Patient == nil) && !strings.Contains(strings.Join(doc.Notes, " "), "blanked") {
+				t.Errorf("the recording has %v patient; notes %q, warnings %v", again.Patient, doc.Notes, again.Warnings)
+			}
+			if values == 0 && read.Patient != nil {
+				t.Error("no value was looked for")
+			}
+			if slices.Contains(doc.Notes, "values are blanked") {
+				blanked++
+			}
+		})
+	}
+	if blanked > 0 {
+		t.Errorf("%d recordings could not be masked by kind", blanked)
+	}
+}
+
+// isStructural says whether a text of a read does not come from the holder's data.
+func isStructural(s string) bool {
+	switch s {
+	case "Patient", "Coverage", "Organization", "official", "secondary", "active", "male", "female", "home", "unknown", "other":
+		return true
+	}
+	return strings.HasPrefix(s, "http") || strings.HasPrefix(s, "urn:")
+}
+
+// spoken remembers what the card said.
+type spoken struct {
+	Channel
+	b []byte
+}
+
+func (s *spoken) Transmit(ctx context.Context, cmd []byte) ([]byte, error) {
+	resp, err := s.Channel.Transmit(ctx, cmd)
+	if err == nil && len(resp) > 2 {
+		s.b = append(append(s.b, resp[:len(resp)-2]...), plainOf(resp)...)
+	}
+	return resp, err
+}
+
+func (s *spoken) said(form []byte) bool { return bytes.Contains(s.b, form) }
+
+// plainOf inflates what is compressed in a response.
+func plainOf(resp []byte) []byte {
+	var out []byte
+	for i := 0; i+3 < len(resp); i++ {
+		if resp[i] == 0x1F && resp[i+1] == 0x8B {
+			if text, _, _, ok := inflate(resp[i:]); ok {
+				out = append(out, text...)
+			}
+		}
+	}
+	return out
+}
+
+func allPlain(doc Replay) []byte {
+	var out []byte
+	for _, x := range doc.Exchange {
+		out = append(out, x.R[:len(x.R)-2]...)
+	}
+	return append(out, plainOf(out)...)
+}
+
+// A site's key is not in a recording; one that everybody knows is.
+func TestRecordingHoldsNoKey(t *testing.T) {
+	e := engineOf(t, storageProfile("  - mifare-read: {sector: 1, blocks: [0], key: clinic, as: id-bytes}\n  - mifare-read: {sector: 2, blocks: [0], key: transport, as: other}"))
+	c, err := isocard.Parse([]byte("{" + classicATR + `,"uid":"04A1B2C3","mifare":{"sectors":[{"sector":1,"keyA":"010203040506","data":"AABBCCDD"},{"sector":2,"keyA":"FFFFFFFFFFFF"}]},"keys":{"clinic":"010203040506"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, info := Emulate(c)
+	doc, _, err := Record(t.Context(), ch, info, e.withKeysOf(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(raw, []byte("010203040506")) || bytes.Contains(raw, []byte("AABBCCDD")) || !bytes.Contains(raw, []byte("FF82000006FFFFFFFFFFFF")) {
+		t.Errorf("got %s", raw)
+	}
+	if read, err := e.Replay(t.Context(), bytes.NewReader(raw)); err != nil || read.Medium != "xx-storage" {
+		t.Errorf("read again: %v, %v", read, err)
+	}
+}
+
+// A card that leaves is recorded as far as it came.
+func TestRecordFailedRead(t *testing.T) {
+	e := shippedEngine(t)
+	ch, info := Emulate(vectorCard(t, "de-egk-short-length-only"))
+	doc, _, err := Record(t.Context(), &after{ch, 6, drivers.ErrCardRemoved}, info, e)
+	if err == nil || len(doc.Exchange) != 6 {
+		t.Errorf("%d exchanges, %v", len(doc.Exchange), err)
+	}
+	if _, err := isocard.New(doc); err != nil {
+		t.Error(err)
+	}
+}
+
+// A card nobody knows is looked at, within limits, and masked but for its structure.
+func TestRecordUnknownCard(t *testing.T) {
+	image, err := os.ReadFile("testdata/unknown.image.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := isocard.Parse(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, info := Emulate(c)
+	w := &watched{t: t, ch: ch}
+	doc, read, err := Record(t.Context(), w, info, shippedEngine(t))
+	if err != nil || read.Medium != drivers.MediumUnknown {
+		t.Fatalf("got %v, %v", read, err)
+	}
+	if w.sent > exploreAPDUs+64 {
+		t.Errorf("%d commands", w.sent)
+	}
+	got, err := json.MarshalIndent(only9000(doc), "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		writeJSON(t, "testdata/unknown.recording.golden", only9000(doc))
+	}
+	want, err := os.ReadFile("testdata/unknown.recording.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got)+"\n" != string(want) {
+		t.Errorf("got %s", got)
+	}
+	for _, secret := range []string{"MUSTER", "1234567890", "张三", "19860315"} {
+		for _, form := range inEveryForm(secret) {
+			if len(form) >= 4 && bytes.Contains(allPlain(doc), form) {
+				t.Errorf("a value of %d bytes shows", len(form))
+			}
+		}
+	}
+}
+
+// only9000 leaves out what the card refused.
+func only9000(doc Replay) Replay {
+	out := doc
+	out.Exchange = nil
+	for _, x := range doc.Exchange {
+		if len(x.R) > 2 || bytes.Equal(x.R, []byte{0x90, 0x00}) {
+			out.Exchange = append(out.Exchange, x)
+		}
+	}
+	return out
+}
+
+// Any card can be recorded; nothing of it is left that the masker did not agree to.
+func FuzzRecord(f *testing.F) {
+	f.Add([]byte{0, 0}, true)
+	f.Add([]byte("\x10ABCDEFGH19860315\x00"), true)
+	f.Add([]byte("\x12\x70\x10\x5A\x0212\x50\x0AMUSTERMANN\x00"), false)
+	f.Add([]byte("\x20\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00"), true)
+	e := shippedEngine(f)
+	f.Fuzz(func(t *testing.T, tape []byte, contactless bool) {
+		w := &watched{t: t, ch: &hostile{tape: tape}, mifare: true}
+		doc, _, _ := Record(t.Context(), w, Info{ATR: []byte{0x3B, 0x00}, Protocol: T1, Contactless: contactless}, e)
+		if _, err := isocard.New(doc); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
