@@ -33,7 +33,7 @@ func (x *decodeBytes) DecodeNode(d *Decoder, n *yaml.Node) { x.form = d.Choice(n
 func (*decodeBytes) kinds() (in, out Kind)                 { return KindText, KindBytes }
 func (x *decodeBytes) apply(e *evaluation, v Value) (Value, error) {
 	var b []byte
-	ok := false
+	var ok bool
 	switch x.form {
 	case "base64":
 		b, ok = decodeBase64(v.b, base64.RawStdEncoding)
