@@ -22,6 +22,9 @@ func FuzzRecognise(f *testing.F) {
 	for _, s := range rules.Samples() {
 		f.Add(s.Scan)
 	}
+	for _, s := range hostile() {
+		f.Add([]byte(s))
+	}
 	for _, s := range []string{"]C1", "\xB2\xE2\xCA\xD4", "\xEF\xBB\xBF", strings.Repeat("9", 7089), "HC1:" + strings.Repeat(":", 4000)} {
 		f.Add([]byte(s))
 	}
