@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"cardferry/drivers"
 	"cardferry/drivers/card/isocard"
@@ -186,6 +187,10 @@ func (x *tampered) Transmit(ctx context.Context, cmd []byte) ([]byte, error) {
 // within the profile's limits and sends nothing but reads.
 func TestHostileTurns(t *testing.T) {
 	e := shippedEngine(t)
+	synctest.Test(t, func(t *testing.T) { hostileTurns(t, e) }) // profiles may want pauses
+}
+
+func hostileTurns(t *testing.T, e *Engine) {
 	commands, octets := 0, 0
 	for _, p := range e.Profiles() {
 		commands += len(p.variants) * probeAPDUs
