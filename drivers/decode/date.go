@@ -67,6 +67,8 @@ func (x *date) DecodeNode(d *Decoder, n *yaml.Node) {
 			d.Fail(n, "layout needs yyyy (roc: yyy), mm and dd, such as yyyymmdd or dd.mm.yyyy")
 		case l.year == 2 && x.Pivot == "":
 			d.Fail(n, "yy needs a pivot: birth or expiry")
+		case l.year == 2 && x.Calendar == "buddhist":
+			d.Fail(n, "a Buddhist year has four digits")
 		case l.named && x.names == nil:
 			d.Fail(n, "mon needs months: the languages of its names, such as [fr, nl, de]")
 		}

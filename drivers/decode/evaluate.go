@@ -132,7 +132,7 @@ func (e *evaluation) apply(f *Field) (Value, error) {
 // the bytes fill only in part is unreadable: half a name would look like a name.
 func (e *evaluation) source(f *Field) (Value, error) {
 	var out Value
-	for _, s := range slices.Concat(f.From, f.First) {
+	for _, s := range f.sources() {
 		v := e.Values[s.Name]
 		if !s.cut.fills(v) {
 			return Value{}, errUnreadable

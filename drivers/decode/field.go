@@ -89,7 +89,7 @@ func (f *Field) compile(d *Decoder, name string, node *yaml.Node, kinds map[stri
 		d.Fail(node, "field %q needs from or first", name)
 		return
 	}
-	for j, s := range slices.Concat(f.From, f.First) {
+	for j, s := range f.sources() {
 		kind, ok := kinds[s.Name]
 		switch {
 		case !ok:
@@ -123,6 +123,14 @@ func (f *Field) compile(d *Decoder, name string, node *yaml.Node, kinds map[stri
 			f.kind = out
 		}
 	}
+}
+
+// sources are those of from or of first: only one of them is there.
+func (f *Field) sources() sources {
+	if f.First != nil {
+		return f.First
+	}
+	return f.From
 }
 
 // Len is the number of fields.

@@ -217,6 +217,7 @@ func TestMistakes(t *testing.T) {
 		{"date, unknown pivot", field("date: {layout: yymmdd, pivot: issue}"), "pivot is birth or expiry"},
 		{"date, unknown calendar", field("date: {layout: yyyymmdd, calendar: julian}"), "calendar is gregorian"},
 		{"date, names without language", field("date: dd mon yyyy"), "mon needs months"},
+		{"date, Buddhist year of two digits", field("date: {layout: yymmdd, calendar: buddhist, pivot: birth}"), "a Buddhist year has four digits"},
 		{"date, unknown language", field("date: {layout: dd mon yyyy, months: [xx]}"), "months are in de, en, fr or nl"},
 		{"map of nothing", field("map: {other: keep}"), "map needs to or ranges"},
 		{"map, two ways out", field("map: {to: {a: b}, other: keep, default: x}"), "either other or default"},

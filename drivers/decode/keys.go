@@ -28,8 +28,8 @@ type Keys struct{ sets map[string][]publicKey }
 type publicKey struct {
 	key crypto.PublicKey
 	ids []string // key ids that name it, as bytes
-	// bare keys came without an id of their own: they stand for whatever id a
-	// message has.
+	// bare keys came without an id (a PUBLIC KEY, a JWK without kid): they stand for
+	// whatever id a message has.
 	bare bool
 }
 
@@ -151,7 +151,6 @@ func appendCertificate(keys []publicKey, cert *x509.Certificate) []publicKey {
 	if len(cert.SubjectKeyId) > 0 {
 		k.ids = append(k.ids, string(cert.SubjectKeyId))
 	}
-	k.bare = true
 	return append(keys, k)
 }
 

@@ -225,6 +225,10 @@ func TestCOSEByCertificate(t *testing.T) {
 	sum := sha256.Sum256(cert)
 	message := coseMessage(t, -7, sum[:8], func(signed []byte) []byte { return signES256(t, key, signed) })
 	keys := keysFrom(t, map[string]string{"dcc/at.der": string(cert), "dcc/README.md": "not a key"})
+	unknown := coseMessage(t, -7, []byte("another!"), func(signed []byte) []byte { return signES256(t, key, signed) })
+	if got := outcome(t, "[cose: dcc]", BytesValue(unknown), keys); got != unverified {
+		t.Errorf("signer that is not in the list: %s", got)
+	}
 	if got := outcome(t, "[cose: dcc, cbor, path: \"-260/1/nam/fn\"]", BytesValue(message), keys); got != verified {
 		t.Errorf("got %s", got)
 	}
