@@ -43,14 +43,14 @@ func compare(t *testing.T, golden string, got drivers.Read) {
 	must(t, err)
 	var want drivers.Read
 	must(t, json.Unmarshal(b, &want))
-	if diff := cmp.Diff(comparable(t, want), comparable(t, got)); diff != "" {
+	if diff := cmp.Diff(lasting(t, want), lasting(t, got)); diff != "" {
 		t.Errorf("differs (-offline +hardware):\n%s", diff)
 	}
 }
 
-// comparable is a read as generic JSON, without what is different each time and
+// lasting is a read as generic JSON, without what is different each time and
 // without the reader, which here does not look simulated.
-func comparable(t *testing.T, r drivers.Read) any {
+func lasting(t *testing.T, r drivers.Read) any {
 	t.Helper()
 	r.ID, r.Reader, r.Time, r.Simulated = "", "", time.Time{}, false
 	b, err := json.Marshal(r)

@@ -116,7 +116,7 @@ func (s *session) run(ctx context.Context) error {
 // submit takes one URB: control and OUT transfers are answered at once, IN
 // transfers when the device has something to say.
 func (s *session) submit(ctx context.Context, seq uint32, h []byte) error {
-	be, le := binary.BigEndian, binary.LittleEndian
+	be := binary.BigEndian
 	isIn, ep, size := be.Uint32(h[12:]) == directionIsIn, byte(be.Uint32(h[16:])), be.Uint32(h[24:])
 	if size > maxTransfer {
 		return fmt.Errorf("usbsim: transfer of %d bytes, at most %d", size, maxTransfer)
@@ -131,10 +131,17 @@ func (s *session) submit(ctx context.Context, seq uint32, h []byte) error {
 			return err
 		}
 	}
+	if ctx.Err() == nil { // else it is unplugged, which the host is about to notice
+		s.perform(ctx, seq, ep, isIn, h[40:], out, int(size))
+	}
+	return nil
+}
+
+// perform lets the device do what a URB asks for.
+func (s *session) perform(ctx context.Context, seq uint32, ep byte, isIn bool, b, out []byte, size int) {
+	le := binary.LittleEndian
 	switch {
-	case ctx.Err() != nil: // unplugged: the host is about to notice
 	case ep == 0:
-		b := h[40:]
 		data, err := s.d.handleControl(setup{b[0], b[1], le.Uint16(b[2:]), le.Uint16(b[4:]), le.Uint16(b[6:])}, out)
 		if !isIn {
 			data = nil
@@ -143,7 +150,7 @@ func (s *session) submit(ctx context.Context, seq uint32, h []byte) error {
 	case !isIn:
 		s.answer(seq, nil, len(out), s.d.handleOut(ep, out))
 	default:
-		u := &urb{seq: seq, ep: ep | dirIn, size: int(size)}
+		u := &urb{seq: seq, ep: ep | dirIn, size: size}
 		u.ctx, u.cancel = context.WithCancel(ctx)
 		select {
 		case s.line(ctx, u) <- u:
@@ -151,7 +158,6 @@ func (s *session) submit(ctx context.Context, seq uint32, h []byte) error {
 			u.cancel()
 		}
 	}
-	return nil
 }
 
 // line returns the queue of the URB's endpoint and starts its goroutine when it is
