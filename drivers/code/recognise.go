@@ -71,7 +71,7 @@ func unknown(s *scan) drivers.Read {
 	if s == nil {
 		return read
 	}
-	v := s.view(&rule{AIM: []aim{aimAny}})
+	v := s.view([]aim{aimAny}, "", nil)
 	switch {
 	case v.lossy:
 		read.Extras = map[string]any{"codeHex": hex.EncodeToString(bytes.TrimSpace(v.bytes))}
@@ -125,7 +125,7 @@ func (r *Rules) matches(s *scan) []match {
 
 // apply tries one rule.
 func (r *rule) apply(s *scan, opt Options) (match, bool) {
-	m := match{rule: r, view: s.view(r)}
+	m := match{rule: r, view: s.view(r.AIM, r.Charset, r.Normalise)}
 	if r.Bytes != nil && !r.Bytes.fits(m.view.bytes) {
 		return match{}, false
 	}

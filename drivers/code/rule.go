@@ -33,10 +33,9 @@ type rule struct {
 	Output    decode.Output `yaml:"output" doc:"FHIR as in card profiles, with ${field}, ${group} or ${scan}"`
 	Tests     tests         `yaml:"tests,required" doc:"scans to accept and to refuse, at least one of each; made-up persons only"`
 
-	file   string
-	layer  int // number of the file system, the site's being the last
-	node   *yaml.Node
-	inputs decode.Ordered[string] // the texts that outputs may name beside fields
+	file  string
+	layer int // number of the file system, the site's being the last
+	node  *yaml.Node
 }
 
 // The inputs of fields besides the named groups of match.
@@ -79,26 +78,23 @@ func (r *rule) compile(d *decode.Decoder) {
 	}
 	r.Fields.Compile(d, kinds)
 	delete(kinds, inputBytes)
+	var texts decode.Ordered[string] // inputs that output may name beside fields
 	for _, name := range decode.KeysOf(kinds) {
-		r.inputs = append(r.inputs, decode.Entry[string]{Name: name, Node: r.node})
+		texts = append(texts, decode.Entry[string]{Name: name, Node: r.node})
 	}
-	r.Output.Compile(d, &r.Fields.Fields, r.inputs)
-	r.checkNames(d)
+	r.Output.Compile(d, &r.Fields.Fields, texts)
+	r.checkNames(d, slices.Concat(r.Fields.names, decode.KeysOf(kinds)))
 }
 
-// checkNames says whether the keys that name a field name one.
-func (r *rule) checkNames(d *decode.Decoder) {
-	known := slices.Clone(r.Fields.names)
-	for _, e := range r.inputs {
-		known = append(known, e.Name)
-	}
+// checkNames says whether the keys that name a value name one that is known.
+func (r *rule) checkNames(d *decode.Decoder, known []string) {
 	names := append(slices.Clone(r.Needs), r.Born, r.Valid.From, r.Valid.Until)
 	for _, w := range r.Warnings {
 		names = append(names, w.If)
 	}
 	for _, name := range names {
 		if name != "" && !slices.Contains(known, name) {
-			d.Unknown(&yaml.Node{Value: name, Line: r.node.Line, Column: r.node.Column}, "field", slices.Clone(known))
+			d.Unknown(&yaml.Node{Value: name, Line: r.node.Line, Column: r.node.Column}, "field", known)
 		}
 	}
 }

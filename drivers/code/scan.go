@@ -11,6 +11,7 @@ import (
 // share these: most differ in pattern only. It belongs to one goroutine.
 type scan struct {
 	raw   []byte
+	utf8  bool   // the bytes are UTF-8, whatever charset a rule expects
 	aim   string // symbology of an AIM identifier at the front, such as "Q1"
 	plain []view // not normalised
 	views []view
@@ -29,21 +30,23 @@ type view struct {
 
 func newScan(raw []byte) *scan {
 	s := &scan{raw: bytes.TrimPrefix(raw, utf8BOM)}
+	s.utf8 = utf8.Valid(s.raw)
 	s.aim, _ = cutAIM(string(s.raw[:min(3, len(s.raw))]))
 	return s
 }
 
-// view returns the scan as a rule sees it.
-func (s *scan) view(r *rule) view {
-	cut := s.aim != "" && slices.ContainsFunc(r.AIM, func(a aim) bool { return a.is(s.aim) })
+// view returns the scan without the identifiers of some symbologies, decoded by a
+// charset where it is not UTF-8, and normalised.
+func (s *scan) view(aims []aim, c charset, steps []normaliser) view {
+	cut := s.aim != "" && slices.ContainsFunc(aims, func(a aim) bool { return a.is(s.aim) })
 	for i := range s.views {
-		if v := &s.views[i]; v.cut == cut && v.charset == r.Charset && slices.Equal(v.normalise, r.Normalise) {
+		if v := &s.views[i]; v.cut == cut && v.charset == c && slices.Equal(v.normalise, steps) {
 			return *v
 		}
 	}
-	v := s.plainView(cut, r.Charset)
-	v.charset, v.normalise = r.Charset, r.Normalise
-	for _, n := range r.Normalise {
+	v := s.plainView(cut, c)
+	v.charset, v.normalise = c, steps
+	for _, n := range steps {
 		v.text = n.apply(v.text)
 	}
 	v.text = strings.TrimSpace(v.text)
@@ -53,7 +56,7 @@ func (s *scan) view(r *rule) view {
 
 // plainView decodes the scan. Charsets only differ where the bytes are not UTF-8.
 func (s *scan) plainView(cut bool, c charset) view {
-	if utf8.Valid(s.raw) {
+	if s.utf8 {
 		c = "utf-8"
 	}
 	for _, v := range s.plain {
