@@ -26,6 +26,10 @@
 // have contexts of their own and go on. [Driver.Run] waits a
 // short while for such a link and then returns without it.
 //
+// A suspended machine forgets PC/SC contexts: the watcher notices the gap between wall
+// clock and monotonic clock and takes a new one (suspend.go). Contacts that make and
+// break are waited out (bounce.go).
+//
 // On Windows the process does not start without winscard.dll, which Windows has
 // wherever there can be a reader.
 //

@@ -50,6 +50,7 @@ func (p *fakePort) Read(b []byte) (int, error) {
 
 // station is a scanner's driver on a fake port, in a bubble of synthetic time.
 type station struct {
+	t      *testing.T
 	port   *fakePort
 	events []drivers.Event
 	done   chan error
@@ -62,7 +63,7 @@ func attach(t *testing.T, cfg Config) *station {
 		t.Fatal(err)
 	}
 	cfg.Codes = rules
-	s := &station{port: &fakePort{bytes: make(chan []byte), timeout: serial.NoTimeout}, done: make(chan error, 1)}
+	s := &station{t: t, port: &fakePort{bytes: make(chan []byte), timeout: serial.NoTimeout}, done: make(chan error, 1)}
 	cfg.Port, cfg.Kind = "/dev/ttyUSB0", drivers.KindScanner
 	d := New(cfg)
 	d.emit = func(e drivers.Event) { s.events = append(s.events, e) }
@@ -85,8 +86,11 @@ func (s *station) silence(d time.Duration) {
 
 // unplug ends the driver and returns what it reported.
 func (s *station) unplug() (scans []string, faults []drivers.FaultCode) {
+	s.t.Helper()
 	close(s.port.bytes)
-	<-s.done
+	if err := <-s.done; !errors.Is(err, errUnplugged) {
+		s.t.Errorf("the driver ended with %v", err)
+	}
 	for _, e := range s.events {
 		switch e.Type {
 		case drivers.Completed:
