@@ -57,7 +57,8 @@ func TestPanicsOfTheLibraryAreErrors(t *testing.T) {
 	fail := func() (err error) {
 		defer guard(&err)
 		var none []int
-		_ = none[len(none)]
+		at := len(none)
+		_ = none[at]
 		return nil
 	}
 	if err := fail(); err == nil {

@@ -18,14 +18,7 @@ import (
 
 // TestMain runs the tests where libusb sees simulated devices. With the tag "hardware"
 // they run on the kernel of the machine, which needs a virtual host controller.
-func TestMain(m *testing.M) {
-	// The bridge's stand-in for ioctl(2) gives up when a signal interrupts it, which the
-	// kernel's does not, and Go preempts threads by signals.
-	if err := os.Setenv("GODEBUG", "asyncpreemptoff=1"); err != nil {
-		panic(err)
-	}
-	os.Exit(usbmock.Run(m))
-}
+func TestMain(m *testing.M) { os.Exit(usbmock.Run(m)) }
 
 // patience is how long a test waits for what must happen.
 const patience = 30 * time.Second

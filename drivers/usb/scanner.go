@@ -20,6 +20,10 @@ const (
 	// typingGap is the silence that ends a scan which a keyboard typed without Enter.
 	// Scanners leave up to 80 ms between keys when they are set to slow.
 	typingGap = 250 * time.Millisecond
+	// What waits in a scanner when it is opened comes without longer pauses than
+	// staleGap, and within staleMost.
+	staleGap  = 100 * time.Millisecond
+	staleMost = time.Second
 )
 
 // serveScanner reads a scanner in HID POS mode until it fails. It sleeps while no scan
@@ -94,13 +98,23 @@ func (k *keeper) serveKeyboard(l *link) error {
 // bootProtocol is the value of SET_PROTOCOL (HID 1.11 section 7.2.6).
 const bootProtocol = 0
 
-// reportsOf pumps the interface's input reports.
+// reportsOf pumps the interface's input reports, from now on: what waited in the
+// scanner was scanned before it was ours.
 func (k *keeper) reportsOf(l *link) (*pipe, error) {
-	in := l.endpoints(gousb.EndpointDirectionIn)
-	if len(in) == 0 {
+	endpoints := l.endpoints(gousb.EndpointDirectionIn)
+	if len(endpoints) == 0 {
 		return nil, fmt.Errorf("no endpoint for input reports: %w", errNoData)
 	}
-	return l.pump(in[0])
+	in, err := l.pump(endpoints[0])
+	if err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(staleMost); time.Now().Before(end); {
+		if report, err := in.within(staleGap, true); report == nil || err != nil {
+			return in, err
+		}
+	}
+	return in, nil
 }
 
 // within returns the next packet; once something has begun it waits no longer than

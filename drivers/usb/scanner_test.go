@@ -20,16 +20,20 @@ func rules(t testing.TB) *code.Rules {
 rules:
   - name: test-qr
     version: 1
+    source: none
     medium: test-qr
     aim: [Q]
-    match: 'QR(?P<n>[0-9]+)'
-    extras: {n: "{n}"}
+    match: 'QR(?P<digits>[0-9]+)'
+    fields: {n: {from: digits}}
+    output: {extras: {n: "${n}"}}
     tests: {accept: [{scan: "]Q1QR1", read: {medium: test-qr}}], reject: ["x"]}
   - name: test-bare
     version: 1
+    source: none
     medium: test-bare
-    match: 'BARE(?P<n>.+)'
-    extras: {n: "{n}"}
+    match: 'BARE(?P<rest>.+)'
+    fields: {n: {from: rest}}
+    output: {extras: {n: "${n}"}}
     tests: {accept: [{scan: "BARE1", read: {medium: test-bare}}], reject: ["x"]}
 `)}})
 	if err != nil {

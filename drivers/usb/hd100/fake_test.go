@@ -102,12 +102,6 @@ func (f *fake) get(report []byte) ([]byte, error) {
 	return next, nil
 }
 
-func (f *fake) pull() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.broken = errGone
-}
-
 // desk is a fake with cards.
 type desk struct {
 	*fake

@@ -39,7 +39,7 @@ func (w *Watcher) Run(ctx context.Context, emit func(drivers.Event)) error {
 			return err
 		}
 		if pause(ctx, PollInterval) != nil {
-			return nil
+			return nil //nolint:nilerr // as above
 		}
 	}
 }
