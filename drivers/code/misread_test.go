@@ -1,0 +1,35 @@
+package code_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Where a code has check digits, one wrong digit never names a person without a
+// warning: the clerk would open somebody else's record.
+func TestOneWrongDigitIsNoticed(t *testing.T) {
+	rules := shipped(t)
+	checked := regexp.MustCompile(`^(cn-resident-id|cn-hmt-residence-permit|cn-permanent-residence|gs1-gsrn)@`)
+	number := regexp.MustCompile(`[0-9]{17}`)
+	tried := 0
+	for _, s := range rules.Samples() {
+		text := string(s.Scan)
+		run := number.FindStringIndex(text)
+		if !s.Accepted || !checked.MatchString(s.Rule) || run == nil {
+			continue
+		}
+		for at := run[0]; at < run[1]; at++ {
+			for _, digit := range strings.Replace("0123456789", text[at:at+1], "", 1) {
+				tried++
+				misread := text[:at] + string(digit) + text[at+1:]
+				if r := rules.Recognise([]byte(misread)); r.Patient != nil && len(r.Warnings) == 0 {
+					t.Errorf("%s, %s: %c at %d gives a patient by %s", s.Rule, s.Case, digit, at, r.Profile)
+				}
+			}
+		}
+	}
+	if tried < 1000 {
+		t.Errorf("only %d misreadings tried", tried)
+	}
+}
