@@ -16,9 +16,9 @@ import (
 //	constants: {resident-id-system: "https://example.org/id"}
 //	release: [ethnicity]
 type amendment struct {
-	Amends    string                 `yaml:"amends,required"`
-	Constants decode.Ordered[string] `yaml:"constants"`
-	Release   []string               `yaml:"release"`
+	Amends    string                 `yaml:"amends,required" doc:"name of the profile to change"`
+	Constants decode.Ordered[string] `yaml:"constants" doc:"new values for some of its constants"`
+	Release   []string               `yaml:"release" doc:"sensitive fields this site wants"`
 }
 
 func amend(d *decode.Decoder, root *yaml.Node, base []*Profile) (*Profile, error) {

@@ -76,7 +76,7 @@ func (p *Profile) defaults() {
 		s.Limits.Time = duration(10 * time.Second)
 	}
 	if s.Says != nil && s.Assurance == "" {
-		s.Assurance = string(drivers.UIDOnly)
+		s.Assurance = assuranceWord(drivers.UIDOnly)
 	}
 }
 
@@ -93,7 +93,7 @@ func (p *Profile) checkHead(d *decode.Decoder, root *yaml.Node) {
 	default:
 		d.Fail(root, "assurance is uid-only, memory-read or chip-read: a profile cannot authenticate a card")
 	}
-	if !slices.Contains([]string{"", "T=0", "T=1"}, s.Match.Protocol) || !slices.Contains([]string{"", "contact", "contactless"}, s.Match.Interface) {
+	if !slices.Contains([]protocolWord{"", "T=0", "T=1"}, s.Match.Protocol) || !slices.Contains([]interfaceWord{"", "contact", "contactless"}, s.Match.Interface) {
 		d.Fail(root, "match.protocol is T=0 or T=1, match.interface is contact or contactless")
 	}
 	l, t := s.Limits, s.Transport
@@ -101,10 +101,10 @@ func (p *Profile) checkHead(d *decode.Decoder, root *yaml.Node) {
 		d.Fail(root, "at most: chunk %d, apdus %d, bytes %d, time %v, settle and retry-delay %v", maxShort, maxAPDUs, maxBytes, maxTime, maxSettle)
 	}
 	if s.Says != nil {
-		if !slices.Contains(saysCodes, s.Says.Code) {
-			d.Unknown(&yaml.Node{Value: s.Says.Code, Line: root.Line, Column: root.Column}, "says.code", slices.Clone(saysCodes))
+		if !slices.Contains(saysCodes, string(s.Says.Code)) {
+			d.Unknown(&yaml.Node{Value: string(s.Says.Code), Line: root.Line, Column: root.Column}, "says.code", slices.Clone(saysCodes))
 		}
-		if s.Assurance != string(drivers.UIDOnly) {
+		if s.Assurance != assuranceWord(drivers.UIDOnly) {
 			d.Fail(root, "a profile with says reads nothing: assurance is uid-only")
 		}
 	}

@@ -159,7 +159,7 @@ func (e *Engine) finish(ctx context.Context, r *run) (drivers.Read, error) {
 	p := r.p
 	if p.spec.Says != nil {
 		read := newRead(p.Name(), p.Label(), drivers.UIDOnly)
-		read.Warnings = []drivers.Warning{{Code: p.spec.Says.Code}}
+		read.Warnings = []drivers.Warning{{Code: string(p.spec.Says.Code)}}
 		return read, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.spec.Limits.Time))

@@ -17,8 +17,8 @@ import (
 // one card many chips, so an ATR alone proves nothing.
 type matching struct {
 	ATR       []atrPattern       `yaml:"atr" doc:"hints that sort the candidates: hex with . for any digit, matching the start, or hist:TEXT"`
-	Protocol  string             `yaml:"protocol" enum:"T=0 T=1" doc:"any without it"`
-	Interface string             `yaml:"interface" enum:"contact contactless" doc:"any without it"`
+	Protocol  protocolWord       `yaml:"protocol" doc:"any without it"`
+	Interface interfaceWord      `yaml:"interface" doc:"any without it"`
 	Priority  int                `yaml:"priority" doc:"among equals the higher goes first"`
 	UIDAny    bool               `yaml:"uid-any" doc:"takes every contactless card that no other profile takes; needs interface contactless"`
 	Probe     []step             `yaml:"probe" doc:"steps that succeed on this card only; may be missing if every atr is a whole ATR, or with uid-any"`
@@ -154,7 +154,7 @@ func candidates(all []*Profile, info Info) []*Profile {
 	var list []rated
 	for _, p := range all {
 		m := &p.spec.Match
-		if m.Protocol != "" && m.Protocol != info.Protocol.String() ||
+		if m.Protocol != "" && string(m.Protocol) != info.Protocol.String() ||
 			m.Interface != "" && (m.Interface == "contactless") != info.Contactless {
 			continue
 		}

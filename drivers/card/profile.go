@@ -42,7 +42,7 @@ func (p *Profile) Says() (code, about string) {
 	if p.spec.Says == nil {
 		return "", ""
 	}
-	return p.spec.Says.Code, p.spec.Says.About
+	return string(p.spec.Says.Code), p.spec.Says.About
 }
 
 // File is where the profile came from, a slash-separated path in its file system.
@@ -53,7 +53,7 @@ type spec struct {
 	Profile   string                   `yaml:"profile,required" doc:"name of the profile and medium of its reads: letters, digits and -"`
 	Version   int                      `yaml:"version,required" doc:"counts from 1"`
 	Title     string                   `yaml:"title,required" doc:"the card's name for people"`
-	Assurance string                   `yaml:"assurance" enum:"uid-only memory-read chip-read" doc:"how much a read proves; with says always uid-only"`
+	Assurance assuranceWord            `yaml:"assurance" doc:"how much a read proves; with says always uid-only"`
 	Match     matching                 `yaml:"match,required" doc:"how the card is recognised"`
 	Refuse    []refusal                `yaml:"refuse" doc:"cards to turn away, by their exact ATR"`
 	Says      *says                    `yaml:"says" doc:"in place of steps, fields and output: the card is recognised and told to the clerk in words"`
@@ -72,8 +72,8 @@ type spec struct {
 
 // says is what a card is that is recognised and not read.
 type says struct {
-	Code  string `yaml:"code,required" enum:"needs_pin needs_can needs_sam needs_licence needs_key staff_card bank_card not_a_patient_card needs_online" doc:"the read's warning"`
-	About string `yaml:"about,required" doc:"one English sentence for hospital IT"`
+	Code  saysWord `yaml:"code,required" doc:"the read's warning"`
+	About string   `yaml:"about,required" doc:"one English sentence for hospital IT"`
 }
 
 // saysCodes are the reasons for which a card is not read. The desk has a sentence

@@ -72,8 +72,8 @@ func (e emulated) Transmit(ctx context.Context, cmd []byte) ([]byte, error) {
 // yield, whole, but for id, time, reader and simulated. A profile is tested
 // among all profiles, so that a test also proves that no other one takes the card.
 type testCase struct {
-	Replay decode.Tree `yaml:"replay,required"`
-	Expect decode.Tree `yaml:"expect,required"`
+	Replay decode.Tree `yaml:"replay,required" doc:"a synthetic card, as cardferry card replay reads it"`
+	Expect decode.Tree `yaml:"expect,required" doc:"the whole read but for id, time, reader and simulated"`
 }
 
 // TestResult is the outcome of one of a profile's own tests.

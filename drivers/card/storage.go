@@ -34,10 +34,10 @@ func (*ats) run(ctx context.Context, r *run, st *step) ([]byte, error) {
 
 // mifareRead: blocks of one MIFARE Classic sector.
 type mifareRead struct {
-	Sector number   `yaml:"sector,required" doc:"0 to 39"`
-	Blocks []number `yaml:"blocks,required" doc:"blocks within the sector, from 0; their data is joined"`
-	Key    string   `yaml:"key,required" doc:"name of a key that the site has configured; transport (FFFFFFFFFFFF) and mad (A0A1A2A3A4A5) need no configuration"`
-	Kind   string   `yaml:"kind" enum:"A B" doc:"kind of key, A or B; A without it"`
+	Sector number      `yaml:"sector,required" doc:"0 to 39"`
+	Blocks []number    `yaml:"blocks,required" doc:"blocks within the sector, from 0; their data is joined"`
+	Key    string      `yaml:"key,required" doc:"name of a key that the site has configured; transport (FFFFFFFFFFFF) and mad (A0A1A2A3A4A5) need no configuration"`
+	Kind   keyKindWord `yaml:"kind" doc:"kind of key, A or B; A without it"`
 	answer `yaml:",inline"`
 }
 
@@ -128,8 +128,8 @@ type opened struct {
 // memoryCard: which memory card is in the reader and how the reader wants to be
 // talked to.
 type memoryCard struct {
-	Dialect string `yaml:"dialect,required" enum:"acs omnikey ct-api" doc:"acs (FFA4 selects the type), omnikey (nothing to send) or ct-api (the terminal shows the chip as an ISO 7816 file)"`
-	Type    string `yaml:"type,required" enum:"sle4442 sle4428 at24c01-16 at24c32-1024" doc:"chip family"`
+	Dialect dialectWord `yaml:"dialect,required" doc:"acs (FFA4 selects the type), omnikey (nothing to send) or ct-api (the terminal shows the chip as an ISO 7816 file)"`
+	Type    memoryWord  `yaml:"type,required" doc:"chip family"`
 	answer  `yaml:",inline"`
 }
 
@@ -140,7 +140,7 @@ func (b *memoryCard) validate(d *decode.Decoder, n *yaml.Node) {
 	if b.Dialect != "acs" && b.Dialect != "omnikey" && b.Dialect != "ct-api" {
 		d.Fail(n, "dialect is acs, omnikey or ct-api")
 	}
-	if memoryTypes[b.Type] == 0 {
+	if memoryTypes[string(b.Type)] == 0 {
 		d.Fail(n, "type is sle4442, sle4428, at24c01-16 or at24c32-1024")
 	}
 }
@@ -148,11 +148,11 @@ func (b *memoryCard) validate(d *decode.Decoder, n *yaml.Node) {
 func (b *memoryCard) run(ctx context.Context, r *run, st *step) ([]byte, error) {
 	r.s.memory = ""
 	if b.Dialect == "acs" {
-		if _, err := r.send(ctx, st, command{builtin: true, cla: 0xFF, ins: 0xA4, data: []byte{memoryTypes[b.Type]}}); err != nil {
+		if _, err := r.send(ctx, st, command{builtin: true, cla: 0xFF, ins: 0xA4, data: []byte{memoryTypes[string(b.Type)]}}); err != nil {
 			return nil, err
 		}
 	}
-	r.s.memory = b.Dialect
+	r.s.memory = string(b.Dialect)
 	return nil, nil
 }
 

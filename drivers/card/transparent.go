@@ -2,6 +2,7 @@ package card
 
 import (
 	"context"
+	"slices"
 
 	"cardferry/drivers/decode"
 
@@ -18,15 +19,18 @@ type readBinary struct {
 	answer `yaml:",inline"`
 }
 
+// headers are the kinds of header that say how long a file is.
+var headers = []string{"be16", "le16", "ber", "pairs", "ascii-hex", "fcp"}
+
 // fileLength is a number, eof, or a header that says how long the content is.
 type fileLength struct {
 	count  number
-	Header string `yaml:"header,required" enum:"be16 le16 ber pairs ascii-hex fcp" doc:"be16, le16: length of what follows; ber: one BER-TLV object; pairs: big-endian pointer pairs, last byte inclusive; ascii-hex: length of what follows in ASCII hex digits; fcp: size in the answer to SELECT, else to the end"`
-	At     int    `yaml:"at" doc:"where the header begins, at most 64; 0 without it"`
-	Count  int    `yaml:"count" doc:"pointer pairs, 1 to 16 (with pairs)"`
-	Digits int    `yaml:"digits" doc:"hex digits, 1 to 8 (with ascii-hex)"`
-	Add    int    `yaml:"add" doc:"bytes there are beyond what the header says"`
-	Max    int    `yaml:"max" doc:"never read more than this"`
+	Header headerWord `yaml:"header,required" doc:"be16, le16: length of what follows; ber: one BER-TLV object; pairs: big-endian pointer pairs, last byte inclusive; ascii-hex: length of what follows in ASCII hex digits; fcp: size in the answer to SELECT, else to the end"`
+	At     int        `yaml:"at" doc:"where the header begins, at most 64; 0 without it"`
+	Count  int        `yaml:"count" doc:"pointer pairs, 1 to 16 (with pairs)"`
+	Digits int        `yaml:"digits" doc:"hex digits, 1 to 8 (with ascii-hex)"`
+	Add    int        `yaml:"add" doc:"bytes there are beyond what the header says"`
+	Max    int        `yaml:"max" doc:"never read more than this"`
 }
 
 func (l *fileLength) DecodeNode(d *decode.Decoder, n *yaml.Node) {
@@ -36,7 +40,7 @@ func (l *fileLength) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 		d.Decode(n, (*plain)(l))
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if n.Content[i].Value == "header" {
-				d.Choice(n.Content[i+1], "be16", "le16", "ber", "pairs", "ascii-hex", "fcp")
+				d.Choice(n.Content[i+1], slices.Clone(headers)...)
 			}
 		}
 		if (l.Header == "pairs") != (l.Count > 0) || l.Count > 16 || l.At > 64 {
@@ -74,7 +78,7 @@ func (b *readBinary) validate(d *decode.Decoder, n *yaml.Node) {
 func (b *readBinary) run(ctx context.Context, r *run, st *step) ([]byte, error) {
 	l := b.Length
 	plan := readPlan{
-		sfi: b.SFI.value(r.vars) & 0x1F, offset: b.Offset.value(r.vars), length: -1, header: l.Header, at: l.At,
+		sfi: b.SFI.value(r.vars) & 0x1F, offset: b.Offset.value(r.vars), length: -1, header: string(l.Header), at: l.At,
 		pairs: l.Count, digits: l.Digits, add: l.Add, most: l.Max, chunk: r.p.chunk(), eof: b.EOF,
 	}
 	if l.count.set {
