@@ -22,23 +22,24 @@ type ReadCard func(ctx context.Context, ch card.Channel, info card.Info) (driver
 
 // ReadOnce drives the configured readers without a daemon until one has read
 // something, and returns that. reader ("" is any) is a reader's name; told hears
-// every event on the way. decode reads a chip card; nil takes the card profiles. A
-// fault of a reader ends it as *desk.ReaderFaultError.
-func ReadOnce(ctx context.Context, cfg *configs.Config, log *slog.Logger, reader string, decode ReadCard, told func(drivers.Event)) (drivers.Read, error) {
-	g := &Gateway{cfg: cfg, log: log}
+// every event on the way. A fault of a reader ends it as *desk.ReaderFaultError.
+func ReadOnce(ctx context.Context, cfg *configs.Config, log *slog.Logger, reader string, told func(drivers.Event)) (drivers.Read, error) {
 	tables, err := LoadTables(cfg.TablesDir, cfg.Readers.CardKeys)
 	if err != nil {
 		return drivers.Read{}, fmt.Errorf("tables_dir: %w", err)
 	}
+	return readOnce(ctx, cfg, tables, tables.Cards.Read, log, reader, told)
+}
+
+// readOnce is ReadOnce with decode in place of the card profiles.
+func readOnce(ctx context.Context, cfg *configs.Config, tables *Tables, decode ReadCard, log *slog.Logger, reader string, told func(drivers.Event)) (read drivers.Read, err error) {
+	g := &Gateway{cfg: cfg, log: log}
 	g.approvals, err = openApprovals(cfg.DataDir)
 	if errors.Is(err, fs.ErrPermission) { // another user's: as if nothing were approved
 		g.approvals, err = &approvals{}, nil
 	}
 	if err != nil {
 		return drivers.Read{}, fmt.Errorf("approved readers in data_dir: %w", err)
-	}
-	if decode == nil {
-		decode = tables.Cards.Read
 	}
 	if _, err := g.makeDrivers(tables, decode); err != nil {
 		return drivers.Read{}, err
@@ -64,7 +65,7 @@ func ReadOnce(ctx context.Context, cfg *configs.Config, log *slog.Logger, reader
 			return err
 		})
 	}
-	read, err := firstRead(ctx, events, reader, told)
+	read, err = firstRead(ctx, events, reader, told)
 	cancel()
 	if ended := in.wait(); ended != nil {
 		return drivers.Read{}, ended
@@ -88,4 +89,33 @@ func firstRead(ctx context.Context, events <-chan drivers.Event, reader string, 
 			}
 		}
 	}
+}
+
+// RecordCard waits for a card in a PC/SC reader and records its dialogue as
+// [card.Record] does. A card that cannot be read is recorded as far as it came.
+func RecordCard(ctx context.Context, cfg *configs.Config, reader string, told func(drivers.Event)) (card.Replay, error) {
+	tables, err := LoadTables(cfg.TablesDir, cfg.Readers.CardKeys)
+	if err != nil {
+		return card.Replay{}, fmt.Errorf("tables_dir: %w", err)
+	}
+	only := *cfg
+	only.Readers = configs.Readers{PCSC: configs.PCSC{Enabled: true}, NewDevices: configs.NewDevicesIgnore}
+	recorded := make(chan card.Replay, 1) // the first card's; the driver may try again
+	record := func(ctx context.Context, ch card.Channel, info card.Info) (drivers.Read, error) {
+		doc, read, err := card.Record(ctx, ch, info, tables.Cards)
+		select {
+		case recorded <- doc:
+		default:
+		}
+		return read, err
+	}
+	_, err = readOnce(ctx, &only, tables, record, slog.New(slog.DiscardHandler), reader, told)
+	select {
+	case doc := <-recorded:
+		if len(doc.Exchange) > 0 {
+			return doc, nil
+		}
+	default:
+	}
+	return card.Replay{}, err
 }

@@ -41,7 +41,7 @@ func TestReadOnceWithoutADaemon(t *testing.T) {
 	cfg, scanner := scannerConfig(t, t.TempDir())
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	read, err := gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), "counter", nil, func(e drivers.Event) {
+	read, err := gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), "counter", func(e drivers.Event) {
 		if e.Type == drivers.Attached {
 			if err := scanner.Scan("990101190001010018"); err != nil {
 				t.Error(err)
@@ -56,7 +56,7 @@ func TestReadOnceWithoutADaemon(t *testing.T) {
 func TestReadOnceEndsWithItsContext(t *testing.T) {
 	cfg, _ := scannerConfig(t, t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), "", nil, func(drivers.Event) { cancel() })
+	_, err := gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), "", func(drivers.Event) { cancel() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -67,7 +67,7 @@ func TestReadOnceWithoutReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := gateway.ReadOnce(t.Context(), cfg, slog.New(slog.DiscardHandler), "", nil, nil); err == nil {
+	if _, err := gateway.ReadOnce(t.Context(), cfg, slog.New(slog.DiscardHandler), "", nil); err == nil {
 		t.Error("there is no reader, and it did not say so")
 	}
 }
