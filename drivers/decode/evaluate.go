@@ -83,22 +83,22 @@ func (f *Fields) Evaluate(ctx context.Context, inputs map[string]Value, opt Opti
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		name, field := f.list[i].Name, &f.list[i].Val
-		if field.guard == sensitive && !slices.Contains(opt.Release, name) || field.When != nil && !field.When.Holds(e.Values) {
+		name, x := f.list[i].Name, &f.list[i].Val
+		if x.guard == sensitive && !slices.Contains(opt.Release, name) || x.When != nil && !x.When.Holds(e.Values) {
 			continue
 		}
 		e.field = name
-		v, err := e.apply(field)
+		v, err := e.apply(x)
 		switch {
 		case err == nil && v.Present():
 			e.Values[name] = v
 		case err != nil && !errors.Is(err, errAbsent):
 			e.warn("unreadable")
-			e.Partial = e.Partial || field.Required
-		case field.Required:
+			e.Partial = e.Partial || x.Required
+		case x.Required:
 			e.warn("missing")
 		}
-		if field.guard == secret {
+		if x.guard == secret {
 			e.hidden[name] = true
 			delete(e.Raw, name)
 		}
@@ -106,7 +106,7 @@ func (f *Fields) Evaluate(ctx context.Context, inputs map[string]Value, opt Opti
 	return e.Reading, nil
 }
 
-func (e *evaluation) apply(f *Field) (Value, error) {
+func (e *evaluation) apply(f *field) (Value, error) {
 	v, err := e.source(f)
 	if err != nil {
 		return Value{}, err
@@ -130,7 +130,7 @@ func (e *evaluation) apply(f *Field) (Value, error) {
 
 // source joins the sources of a field or takes the first present one. A cut that
 // the bytes fill only in part is unreadable: half a name would look like a name.
-func (e *evaluation) source(f *Field) (Value, error) {
+func (e *evaluation) source(f *field) (Value, error) {
 	var out Value
 	for _, s := range f.sources() {
 		v := e.Values[s.Name]

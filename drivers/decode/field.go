@@ -6,10 +6,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Field is one value: where it comes from and what is done to it.
+// field is one value: where it comes from and what is done to it.
 //
 //	birth: {from: "person[200:208]", do: [text: ascii, date: {calendar: buddhist, layout: yyyymmdd}]}
-type Field struct {
+type field struct {
 	From        sources     `yaml:"from" doc:"inputs or earlier fields, with [from:to] cut; several are joined. A cut that is filled only in part is unreadable"`
 	Join        string      `yaml:"join" doc:"text between joined texts"`
 	First       sources     `yaml:"first" doc:"in place of from: the first of several that is present"`
@@ -54,10 +54,10 @@ const (
 
 // Fields are the values of a profile or rule, in order: a field can use inputs and
 // the fields before it.
-type Fields struct{ list Ordered[Field] }
+type Fields struct{ list Ordered[field] }
 
 // Shape describes a mapping of free names to fields.
-func (*Fields) Shape() Shape { return new(Ordered[Field]).Shape() }
+func (*Fields) Shape() Shape { return new(Ordered[field]).Shape() }
 
 // DecodeNode reads the mapping of names to fields.
 func (f *Fields) DecodeNode(d *Decoder, n *yaml.Node) { d.Decode(n, &f.list) }
@@ -83,7 +83,7 @@ func (f *Fields) Compile(d *Decoder, inputs map[string]Kind) {
 	}
 }
 
-func (f *Field) compile(d *Decoder, name string, node *yaml.Node, kinds map[string]Kind, guards map[string]level) {
+func (f *field) compile(d *Decoder, name string, node *yaml.Node, kinds map[string]Kind, guards map[string]level) {
 	f.guard = map[sensitivity]level{"sensitive": sensitive, "secret": secret}[f.Sensitivity]
 	if (f.From == nil) == (f.First == nil) {
 		d.Fail(node, "field %q needs from or first", name)
@@ -126,15 +126,12 @@ func (f *Field) compile(d *Decoder, name string, node *yaml.Node, kinds map[stri
 }
 
 // sources are those of from or of first: only one of them is there.
-func (f *Field) sources() sources {
+func (f *field) sources() sources {
 	if f.First != nil {
 		return f.First
 	}
 	return f.From
 }
-
-// Len is the number of fields.
-func (f *Fields) Len() int { return len(f.list) }
 
 // Sensitive says whether name is a field that is withheld unless released.
 func (f *Fields) Sensitive(name string) bool {

@@ -40,7 +40,7 @@ func pipeline(tb testing.TB, do string) []stage {
 
 // through runs a pipeline as a field named f.
 func through(stages []stage, in Value, opt Options) (Value, []drivers.Warning) {
-	f := &Fields{Ordered[Field]{{Name: "f", Val: Field{From: sources{{Name: "c", cut: whole}}, Do: stages}}}}
+	f := &Fields{Ordered[field]{{Name: "f", Val: field{From: sources{{Name: "c", cut: whole}}, Do: stages}}}}
 	if opt.Today.IsZero() {
 		opt.Today = testToday
 	}
