@@ -52,7 +52,7 @@ func (c *check) apply(e *evaluation, v Value) (Value, error) {
 
 // kvkValid says whether the bytes of the insured person's template of a
 // Krankenversichertenkarte, tag 60 and checksum object 8E included, XOR to zero.
-// (Technische Spezifikation der Krankenversichertenkarte, section on the checksum.)
+// The Technische Spezifikation der Versichertenkarte asks for it.
 func kvkValid(b []byte) bool {
 	tag, hl, vl, ok := berHead(b)
 	if !ok || tag != 0x60 || vl > len(b)-hl {

@@ -37,11 +37,11 @@ func (l *layouts) DecodeNode(d *Decoder, n *yaml.Node) {
 
 func (*date) Shape() Shape {
 	type plain date
-	return eitherOf(textOf(), shapeOfStruct[plain]())
+	return eitherOf(textOf(), listOf(textOf()), shapeOfStruct[plain]())
 }
 
 func (x *date) DecodeNode(d *Decoder, n *yaml.Node) {
-	if n.Kind == yaml.ScalarNode {
+	if n.Kind != yaml.MappingNode { // the layouts alone
 		x.Layout.DecodeNode(d, n)
 	} else if !keysIn(d, n, x) {
 		return

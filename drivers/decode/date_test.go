@@ -67,6 +67,7 @@ func TestDates(t *testing.T) {
 		{"{layout: [dd mon yyyy, dd.mon.yyyy, yyyy], months: [fr, nl, de]}", "1987", "1987"},
 		{"{layout: dd mon yyyy, months: [en]}", "01 MARS 1987", "!"},
 		{"{layout: dd mon yyyy, months: [en]}", "01 MAY 1987", "1987-05-01"},
+		{"[dd.mm.yyyy, yyyymmdd]", "19870215", "1987-02-15"},
 		{"generalized", "19870215000000Z", "1987-02-15"},
 		{"generalized", "198702150000Z", "1987-02-15"},
 		{"generalized", "19870215120000.5+0100", "1987-02-15"},

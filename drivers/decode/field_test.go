@@ -2,10 +2,12 @@ package decode
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"cardferry/drivers"
@@ -262,6 +264,29 @@ func TestEvaluateEnds(t *testing.T) {
 	if err != nil || r.Values["f"].Present() || len(r.Warnings) != 0 {
 		t.Errorf("without inputs: %v", err)
 	}
+}
+
+// What was loaded serves many readers at once.
+func TestConcurrentEvaluation(t *testing.T) {
+	l, err := compile(`{fields: {f: {from: b, do: [inflate: gzip, xml, path: a]}, g: {from: f, do: [upper]}}, output: {patient: {name: [{text: "${g}"}]}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := hex.DecodeString(gzipped("<r><a>x</a></r>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			r, err := l.Fields.Evaluate(t.Context(), map[string]Value{"b": BytesValue(b)}, Options{})
+			var read drivers.Read
+			if err != nil || l.Output.Fill(r, nil, nil, &read) != nil || read.Patient == nil || read.Patient.Name[0].Text != "X" {
+				t.Errorf("got %v, %v", read, err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // A value never shows itself where it might be written down.
