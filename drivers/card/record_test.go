@@ -243,7 +243,7 @@ func TestRecordUnknownCard(t *testing.T) {
 	}
 	ch, info := Emulate(c)
 	w := &watched{t: t, ch: ch}
-	doc, read, err := Record(t.Context(), w, info, shippedEngine(t))
+	doc, read, err := Record(t.Context(), w, info, engineOf(t, minimal, generations)) // whatever profiles are shipped
 	if err != nil || read.Medium != drivers.MediumUnknown {
 		t.Fatalf("got %v, %v", read, err)
 	}

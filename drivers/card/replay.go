@@ -81,6 +81,9 @@ type TestResult struct {
 	Profile string // "tw-nhi@1"
 	Test    string
 	Err     error // nil when the test passed; names paths, never values
+	// Diff shows each difference between the read and what the test expects, a few
+	// lines for its author. It quotes both: tests hold synthetic cards.
+	Diff string
 }
 
 // ErrTest is wrapped by the error of a failed profile test.
@@ -92,34 +95,45 @@ func (e *Engine) TestProfiles(ctx context.Context) []TestResult {
 	var out []TestResult
 	for _, p := range e.profiles {
 		for _, t := range p.spec.Tests {
-			out = append(out, TestResult{Profile: p.Label(), Test: t.Name, Err: e.test(ctx, t.Val)})
+			r := TestResult{Profile: p.Label(), Test: t.Name}
+			r.Diff, r.Err = e.test(ctx, t.Val)
+			out = append(out, r)
 		}
 	}
 	return out
 }
 
-func (e *Engine) test(ctx context.Context, t testCase) error {
+func (e *Engine) test(ctx context.Context, t testCase) (diff string, err error) {
 	replay, err := json.Marshal(t.Replay.Val)
 	if err != nil {
-		return fmt.Errorf("encode replay: %w", err)
+		return "", fmt.Errorf("encode replay: %w", err)
 	}
+	got, err := e.comparable(ctx, replay)
+	if err != nil {
+		return "", err
+	}
+	if path, differs := decode.Difference(got, t.Expect.Val); differs {
+		return differences(t.Expect.Val, got), fmt.Errorf("%w: at %s", ErrTest, path)
+	}
+	return "", nil
+}
+
+// comparable is the read of a replay without what differs every time.
+func (e *Engine) comparable(ctx context.Context, replay []byte) (map[string]any, error) {
 	read, err := e.Replay(ctx, bytes.NewReader(replay))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	raw, err := json.Marshal(read)
 	if err != nil {
-		return fmt.Errorf("encode read: %w", err)
+		return nil, fmt.Errorf("encode read: %w", err)
 	}
 	var got map[string]any
 	if err := json.Unmarshal(raw, &got); err != nil {
-		return fmt.Errorf("decode read: %w", err)
+		return nil, fmt.Errorf("decode read: %w", err)
 	}
 	for _, key := range []string{"id", "time", "reader", "simulated"} {
 		delete(got, key)
 	}
-	if path, differs := decode.Difference(got, t.Expect.Val); differs {
-		return fmt.Errorf("%w: at %s", ErrTest, path)
-	}
-	return nil
+	return got, nil
 }
