@@ -5,14 +5,17 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"cardferry/drivers"
+	"cardferry/drivers/card"
 	"cardferry/gateway"
 )
 
-var update = flag.Bool("update", false, "rewrite docs/cards.md")
+var update = flag.Bool("update", false, "rewrite docs/cards.md and the reference in docs/card-profiles.md")
 
 const cardsPage = "../docs/cards.md"
 
@@ -26,7 +29,7 @@ func TestCardsPageIsUpToDate(t *testing.T) {
 	var page bytes.Buffer
 	page.WriteString(`# Cards that are read
 
-Made from the shipped profiles and their tests by ` + "`go test ./gateway -run CardsPage -update`" + `. Nothing here was tried on
+Made from the shipped profiles and their tests by ` + "`go test ./gateway -run Page -update`" + `. Nothing here was tried on
 real cards of every generation; where a card differs, ` + "`cardferry card record`" + ` writes down what it says, without its holder.
 Scanned codes and stripes: [configs/codes/CODES.md](../configs/codes/CODES.md).
 
@@ -57,15 +60,102 @@ Scanned codes and stripes: [configs/codes/CODES.md](../configs/codes/CODES.md).
 	}
 	page.WriteString("\n## Recognised, and told in words\n\nThese do not open here, or are not a patient's. Nothing is tried on them.\n\n| Card | Medium | Why |\n|---|---|---|\n")
 	page.WriteString(strings.Join(told, ""))
+	matches(t, cardsPage, page.Bytes())
+}
+
+// matches compares a page with what it should be, or writes it anew.
+func matches(t *testing.T, path string, want []byte) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(cardsPage, page.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(path, want, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	have, err := os.ReadFile(cardsPage)
-	if err != nil || !bytes.Equal(have, page.Bytes()) {
-		t.Errorf("docs/cards.md does not match the profiles; run: go test ./gateway -run CardsPage -update (%v)", err)
+	have, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(have, want) {
+		t.Errorf("%s is out of date; run: go test ./gateway -run Page -update (%v)", path, err)
+	}
+}
+
+// TestLanguagePageIsUpToDate keeps the reference at the end of the tutorial what the
+// profile language itself says.
+func TestLanguagePageIsUpToDate(t *testing.T) {
+	const page, begins = "../docs/card-profiles.md", "\n## What the language holds\n\n"
+	have, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tutorial, _, found := bytes.Cut(have, []byte(begins))
+	if !found {
+		t.Fatalf("%s has no part %q", page, begins)
+	}
+	// Headings one level down, below the page's own.
+	reference := append([]byte{'\n'}, card.Reference()...)
+	for _, level := range []string{"### ", "## "} {
+		reference = bytes.ReplaceAll(reference, []byte("\n"+level), []byte("\n#"+level))
+	}
+	matches(t, page, slices.Concat(tutorial, []byte(begins), reference[1:]))
+}
+
+// TestTutorialCard replays the finished profile of the tutorial.
+func TestTutorialCard(t *testing.T) {
+	engine, there, err := gateway.LoadProfilesAt("../docs/example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, r := range engine.TestProfiles(t.Context()) {
+		if !there[r.Profile] {
+			continue
+		}
+		if ran++; r.Err != nil {
+			t.Errorf("%s: %v", r.Test, r.Err)
+		}
+	}
+	if ran < 2 {
+		t.Errorf("%d tests", ran)
+	}
+}
+
+// TestTutorialStartsFromARecording goes the way of the tutorial's first steps.
+func TestTutorialStartsFromARecording(t *testing.T) {
+	recording, err := os.ReadFile("../docs/example/clinic-card.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	skeleton, err := card.Skeleton(recording, "clinic-card")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "clinic-card.yaml")
+	if err := os.WriteFile(path, skeleton, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	engine, there, err := gateway.LoadProfilesAt(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range engine.TestProfiles(t.Context()) {
+		if there[r.Profile] && r.Err != nil {
+			t.Errorf("%s: %v", r.Test, r.Err)
+		}
+	}
+	if !there["clinic-card@1"] {
+		t.Errorf("no profile clinic-card@1 in %v", there)
+	}
+}
+
+// TestExampleProfiles replays the profiles that are for copying.
+func TestExampleProfiles(t *testing.T) {
+	engine, there, err := gateway.LoadProfilesAt("../configs/cards/examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range engine.TestProfiles(t.Context()) {
+		if there[r.Profile] && r.Err != nil {
+			t.Errorf("%s, %s: %v", r.Profile, r.Test, r.Err)
+		}
 	}
 }
 

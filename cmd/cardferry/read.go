@@ -65,7 +65,7 @@ func readNext(ctx context.Context, cfg *configs.Config, reader string, progress 
 		}
 		return desk.NextRead(ctx, cfg.Desk.Listen, reader)
 	}
-	return gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), reader, nil, func(e drivers.Event) { tell(progress, e) })
+	return gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), reader, func(e drivers.Event) { tell(progress, e) })
 }
 
 // tell says on the way what the readers do; never what they read.
