@@ -227,6 +227,24 @@ func TestMistakes(t *testing.T) {
 		{"check of bytes on text", field("check: kvk-xor"), "check takes bytes, here comes text"},
 		{"unknown check", field("check: lun"), `did you mean "luhn"?`},
 		{"image", bytesField("image: gif"), `unknown value "gif"`},
+		{"neither from nor first", "fields: {f: {required: true}}", `field "f" needs from or first`},
+		{"both from and first", "fields: {f: {from: t, first: t}}", `field "f" needs from or first`},
+		{"unknown source", "fields: {f: {from: tt}}", `test:1:20: unknown source "tt"; did you mean`},
+		{"a later field", "fields: {f: {from: g}, g: {from: t}}", `unknown source "g"`},
+		{"bytes joined with text", "fields: {f: {from: [b, t]}}", `"t" joins bytes with text`},
+		{"first of bytes and text", "fields: {f: {first: [t, b]}}", `"b" joins text with bytes`},
+		{"a document cut", "fields: {d: {from: t, do: [json]}, f: {from: \"d[0:1]\"}}", `"d" is a document; take a path of it`},
+		{"documents joined", "fields: {d: {from: t, do: [json]}, f: {from: [d, d]}}", `"d" is a document; take a path of it`},
+		{"predicate on a document", "fields: {d: {from: t, do: [json]}, f: {from: t, when: {from: d, equals: x}}}", `"d" is a document; take a path of it`},
+		{"source with a reversed cut", "fields: {f: {from: \"t[3:2]\"}}", "want name or name[from:to]"},
+		{"source not closed", "fields: {f: {from: \"t[3\"}}", "want name or name[from:to]"},
+		{"sensitivity of another kind", "fields: {f: {from: t, sensitivity: high}}", "sensitivity is normal or sensitive or secret"},
+		{"tags without end", bytesField(`tlv: {form: ber, path: "65` + strings.Repeat("/65", 16) + `"}`), "path is at most 16 tags"},
+		{"layout too long", field("date: yyyy" + strings.Repeat("-", maxLayout)), "layout needs yyyy"},
+		{"range without end", field(`map: {ranges: [{from: "1", value: x}]}`), `key "to" is missing`},
+		{"signed-tail without length", bytesField("signed-tail: {keys: x, algorithm: rsa-sha256}"), `key "length" is missing`},
+		{"too many stages", field("upper" + strings.Repeat(", lower", MaxStages)), "17 stages are more than 16"},
+		{"too many fields", "fields:" + manyFields(maxFields+1), "257 fields are more than 256"},
 		{"join of one", "fields: {f: {from: t, join: x}}", "join stands between two or more texts"},
 		{"join of bytes", "fields: {f: {from: [b, b], join: x}}", "join stands between two or more texts"},
 		{"predicate without test", "fields: {f: {from: t, when: {from: t}}}", "want one of equals, matches, one-of, present"},
@@ -244,6 +262,38 @@ func TestMistakes(t *testing.T) {
 			var mistake *Error
 			if !errors.As(err, &mistake) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func manyFields(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "\n  f%d: {from: t}", i)
+	}
+	return b.String()
+}
+
+// Values that double, and text that grows, end as unreadable and not in memory.
+func TestBounds(t *testing.T) {
+	doubling := "fields:\n  d0: {from: t}"
+	for i := range 40 {
+		doubling += fmt.Sprintf("\n  d%d: {from: [d%d, d%d]}", i+1, i, i)
+	}
+	for _, tt := range []struct {
+		name, text, field string
+		in                Value
+	}{
+		{"doubling", doubling, "d40", TextValue("x")},
+		{"growing", `fields: {f: {from: t, do: [replace: {from: x, to: "` + strings.Repeat("y", 64) + `"}]}}`, "f", TextValue(strings.Repeat("x", 1<<15))},
+		{"a stage that gives too much", `fields: {f: {from: t, do: [upper]}}`, "f", TextValue(strings.Repeat("x", maxValue+1))},
+		{"a document that is too large", `fields: {f: {from: t, do: [json, path: a]}}`, "f", TextValue(`{"a":"` + strings.Repeat("x", maxInflated) + `"}`)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, r := evaluate(t, tt.text, map[string]Value{"t": tt.in}, Options{})
+			if r.Values[tt.field].Present() || len(r.Warnings) == 0 || r.Warnings[0].Code != "unreadable" {
+				t.Errorf("%d bytes, %v", len(r.Values[tt.field].Bytes()), r.Warnings)
 			}
 		})
 	}

@@ -100,6 +100,8 @@ func TestGS1(t *testing.T) {
 		{"FNC1 in front", "\x1d8018000000000000000017", map[string]string{"8018": "000000000000000017"}},
 		{"predefined lengths need no separator", "0109501101020917112509091095-AB\x1d21X1", map[string]string{"01": "09501101020917", "11": "250909", "10": "95-AB", "21": "X1"}},
 		{"separator after a predefined length", "0109501101020917\x1d10A", map[string]string{"01": "09501101020917", "10": "A"}},
+		{"all kinds of predefined length", "00000000000000000017" + "0200000000000017" + "11260101" + "2001" + "3103000150" + "410" + "1234567890128" + "10A", map[string]string{
+			"00": "000000000000000017", "02": "00000000000017", "11": "260101", "20": "01", "3103": "000150", "410": "1234567890128", "10": "A"}},
 		{"the first of two", "10A\x1d10B", map[string]string{"10": "A"}},
 		{"brackets", "(8018)000000000000000017(8019)1", map[string]string{"8018": "000000000000000017", "8019": "1"}},
 		{"brackets in a value", "(10)A(B)(C(21)1", map[string]string{"10": "A(B)(C", "21": "1"}},
