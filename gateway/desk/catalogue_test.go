@@ -104,6 +104,7 @@ func TestShippedTablesHaveTexts(t *testing.T) {
 		code   *regexp.Regexp
 	}{
 		{"medium.", []string{"../../configs/cards/*.yaml", "../../configs/codes/*.yaml"}, regexp.MustCompile(`\bmedium: "?([a-z0-9-]+)`)},
+		{"identifier.", []string{"../../configs/cards/*.yaml", "../../configs/codes/*.yaml"}, regexp.MustCompile(`v2-0203", code: "?([A-Z0-9]+)`)},
 		{"warning.", []string{"../../configs/cards/*.yaml", "../../configs/codes/*.yaml"}, regexp.MustCompile(`\bwarn(?:ings)?: \[?(?:\{code: )?([a-z_]+)`)},
 		{"warning.", []string{"../../drivers/card/*.go", "../../drivers/code/*.go", "../../drivers/idcard/*.go"}, regexp.MustCompile(`\bwarn\("([a-z_]+)"|drivers\.Warning\{\{Code: "([a-z_]+)"`)},
 		{"condition.", []string{"../../sync/queue/health.go"}, regexp.MustCompile(`= "(queue_[a-z_]+)"`)},
