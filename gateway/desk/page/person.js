@@ -86,6 +86,10 @@ function nobody(picture) {
   if (what === 'page.refused' && typeof extras.message === 'string') {
     painted.nodes.push(node('p', { class: 'do' }, extras.message)); // the profile's words
   }
+  if (read.assurance === 'uid-only' && typeof extras.uid === 'string') {
+    painted.nodes.push(node('p', { class: 'for-it' }, t('page.uid')));
+    painted.nodes.push(node('code', { class: 'atr', id: 'uid' }, extras.uid));
+  }
   const atr = extras.atr;
   if (read.medium === 'unknown' && typeof atr === 'string') {
     painted.nodes.push(node('p', { class: 'for-it' }, t('page.unknown_card.it')));
@@ -167,9 +171,9 @@ function vitals(sex, birth, years) {
 }
 
 // validUntil finds the end of the card's validity among the extras: profiles
-// call it card-expires, the resident ID card validTo.
+// and the resident ID card call it card-expires.
 function validUntil(extras) {
-  const text = extras['card-expires'] || extras.validTo;
+  const text = extras['card-expires'];
   return typeof text === 'string' ? text : '';
 }
 
