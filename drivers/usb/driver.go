@@ -40,9 +40,9 @@ const (
 
 // Device lists a device, or all of one make.
 type Device struct {
-	// Match is "vvvv:pppp", "vvvv:pppp:SERIAL" or "vvvv:pppp@bus-port.port" with
-	// vendor and product in lower-case hex: what [Found.ID] says. The first that
-	// matches counts.
+	// Match is vendor and product in hex, "0400:c35a", and where it must be told
+	// apart from others the serial number, the port or both behind it, as [Found.ID]
+	// has them: "0400:c35a:SERIAL", "0400:c35a@1-2.3". The first that matches counts.
 	Match string
 	// Kind is one of the Kind constants; "" goes by the table of known devices and
 	// by the device's descriptors. A device of [KindKeyboard], and a keyboard that is
@@ -139,8 +139,9 @@ const (
 // Found is a device that is, or could be, one of our readers.
 type Found struct {
 	// ID is the device's stable name: "0400:c35a:SERIAL", and for a device without
-	// serial number "0400:c35a@1-2.3" with bus and ports. It survives re-plug and
-	// restart, and is what Config.Approved is asked about.
+	// serial number "0400:c35a@1-2.3" with bus and ports; both, when another device has
+	// the same serial number. It survives re-plug and restart, and is what
+	// Config.Approved is asked about.
 	ID      string `json:"id"`
 	Product string `json:"product"` // what the device calls itself; may be empty
 	Kind    string `json:"kind"`

@@ -50,12 +50,12 @@ func (k *keeper) serveHD100(ctx context.Context, l *link) error {
 
 // serveIDModule looks after the ID-card module until ctx ends or the device fails. A
 // module that is not there, or mute, is no failure of the device.
-func (k *keeper) serveIDModule(ctx context.Context, r *hd100.Reader) error {
+func (k *keeper) serveIDModule(ctx context.Context, r *hd100.Reader) (err error) {
+	defer guard(&err)
 	module := k.reader
 	module.Name, module.Kind = k.reader.Name+idSuffix, drivers.KindIDCard
 	session := idcard.NewSession(hd100.IDModule{R: r})
-	_, err := session.Find(ctx)
-	if err == nil {
+	if _, err = session.Find(ctx); err == nil {
 		k.emitFor(module, drivers.Attached)
 		defer k.emitFor(module, drivers.Detached)
 		err = (&idcard.Watcher{Session: session, Reader: module, Options: k.d.cfg.Disclose}).Run(ctx, k.send)

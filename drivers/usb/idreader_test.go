@@ -60,7 +60,7 @@ func TestIDReaderFaults(t *testing.T) {
 		name string
 		act  func(*usbsim.IDReader)
 	}{
-		{"answers in pieces", func(r *usbsim.IDReader) { r.Chunk(7) }},
+		{"answers in pieces", func(r *usbsim.IDReader) { r.Chunk(50) }},
 		{"one answer is missing", func(r *usbsim.IDReader) { r.SAM.Inject(pty.Mute) }},
 		{"noise before an answer", func(r *usbsim.IDReader) { r.SAM.Inject(pty.Garbage) }},
 		{"a torn frame", func(r *usbsim.IDReader) { r.SAM.Inject(pty.TornFrame) }},

@@ -201,6 +201,7 @@ func (l *link) pump(ep gousb.EndpointDesc) (*pipe, error) {
 	p := &pipe{packets: make(chan []byte, queued)}
 	l.pumps.Go(func() {
 		defer close(p.packets)
+		defer guard(&p.why)
 		p.why = l.read(in, ep, p.packets)
 	})
 	return p, nil

@@ -16,29 +16,35 @@ type pattern struct {
 	path   string // "" is any
 }
 
+var errMatch = errors.New("want vendor:product in hex, and :serial, @port or both behind it, as 0400:c35a")
+
 func parseMatch(s string) (pattern, error) {
-	bad := errors.New("want vendor:product, vendor:product:serial or vendor:product@port in hex, as 0400:c35a")
-	ids, path, _ := strings.Cut(s, "@")
-	serial := ""
-	if path == "" {
-		if strings.Contains(s, "@") {
-			return pattern{}, bad
-		}
-		parts := strings.SplitN(s, ":", 3)
-		if len(parts) == 3 {
-			if serial = parts[2]; serial == "" {
-				return pattern{}, bad
-			}
-			ids = parts[0] + ":" + parts[1]
+	ids, path := s, ""
+	if at := strings.LastIndex(s, "@"); at >= 0 {
+		if ids, path = s[:at], s[at+1:]; path == "" {
+			return pattern{}, errMatch
 		}
 	}
-	vendor, prod, ok := strings.Cut(ids, ":")
-	v, errV := strconv.ParseUint(vendor, 16, 16)
-	p, errP := strconv.ParseUint(prod, 16, 16)
-	if !ok || errV != nil || errP != nil || len(vendor) != 4 || len(prod) != 4 {
-		return pattern{}, bad
+	parts := strings.SplitN(ids, ":", 3)
+	if len(parts) < 2 || len(parts) == 3 && parts[2] == "" {
+		return pattern{}, errMatch
 	}
-	return pattern{product{uint16(v), uint16(p)}, serial, path}, nil
+	vendor, errV := parseID(parts[0])
+	prod, errP := parseID(parts[1])
+	p := pattern{product: product{vendor, prod}, path: path}
+	if len(parts) == 3 {
+		p.serial = parts[2]
+	}
+	return p, errors.Join(errV, errP)
+}
+
+// parseID parses a vendor or product id: four hex digits.
+func parseID(s string) (uint16, error) {
+	id, err := strconv.ParseUint(s, 16, 16)
+	if err != nil || len(s) != 4 {
+		return 0, errMatch
+	}
+	return uint16(id), nil
 }
 
 func (p pattern) matches(id identity) bool {
@@ -81,7 +87,7 @@ func clean(s string) string {
 // cleanSerial is clean for a part of a name.
 func cleanSerial(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r > '~' || r <= ' ' {
+		if r > '~' || r <= ' ' || r == '@' {
 			return '_'
 		}
 		return r

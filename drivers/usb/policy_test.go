@@ -19,6 +19,8 @@ func TestMatch(t *testing.T) {
 		{"0400:c35a:SN:2", true, false},
 		{"0400:c35a@1-2.3", true, true},
 		{"0400:c35a@1-2", true, false},
+		{"0400:c35a:SN:1@1-2.3", true, true},
+		{"0400:c35a:SN:1@1-2", true, false},
 		{"0400:c35b", true, false},
 		{"", false, false},
 		{"0400", false, false},
@@ -54,7 +56,7 @@ func TestWhatADeviceSaysOfItselfIsBounded(t *testing.T) {
 	if got := clean("  Scanner\x00\x1b[31m\u202E 1 " + strings.Repeat("x", 100)); len(got) != 80 || strings.ContainsAny(got, "\x00\x1b\u202E") {
 		t.Errorf("%q", got)
 	}
-	if got := cleanSerial("A 1\n\xff测"); got != "A_1_" {
+	if got := cleanSerial("A 1@\n\xff测"); got != "A_1__" {
 		t.Errorf("%q", got)
 	}
 }

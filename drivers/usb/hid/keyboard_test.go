@@ -243,3 +243,19 @@ func FuzzKeyboard(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkKeyboard(b *testing.B) {
+	reports, err := usbsim.LayoutUS().Reports("990101190001010018\n")
+	if err != nil {
+		b.Fatal(err)
+	}
+	k := hid.NewKeyboard(layout(b, "us"), hid.Descriptor{})
+	for b.Loop() {
+		for _, r := range reports {
+			k.Add(r)
+		}
+		if text, _, _ := k.End(""); len(text) != 18 {
+			b.Fatal(text)
+		}
+	}
+}
