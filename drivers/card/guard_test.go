@@ -191,11 +191,10 @@ func TestHostileTurns(t *testing.T) {
 }
 
 func hostileTurns(t *testing.T, e *Engine) {
-	commands, octets := 0, 0
+	commands, octets := maxAPDUs, maxBytes
 	for _, p := range e.Profiles() {
 		commands += len(p.variants) * probeAPDUs
 	}
-	commands, octets = commands+maxAPDUs, maxBytes
 	big := make([]byte, 65536)
 	replays := shippedReplays(t, e)
 	turned := map[string]bool{}

@@ -60,7 +60,7 @@ func (m *masker) put(out []byte, i, n, variants int, gen func(k int, dst []byte)
 	}
 	for k := range variants {
 		gen((k+m.seed+1)%variants, out[i:i+n])
-		if !(same && string(was[:n]) == string(out[i:i+n])) && !m.leaks(out[max(0, i-3):end]) {
+		if (!same || string(was[:n]) != string(out[i:i+n])) && !m.leaks(out[max(0, i-3):end]) {
 			return
 		}
 	}

@@ -330,8 +330,11 @@ func (c *content) compared(r *run, name string) {
 			return
 		}
 		from := 0
-		for &c.b[from] != &cut[0] {
+		for from < len(c.b) && &c.b[from] != &cut[0] { // where the cut lies
 			from++
+		}
+		if from+len(cut) > len(c.b) {
+			return
 		}
 		if p.Matches == nil {
 			c.keepRange(from, from+len(cut))

@@ -118,7 +118,7 @@ func (s *skeleton) fromExchange() {
 		}
 		sw := last.sw()
 		c, err := parseCommand(said[g[0]].command)
-		if err != nil || sw != swOK && !(sw == 0x6282 && len(data) > 0) {
+		if answered := sw == swOK || sw == 0x6282 && len(data) > 0; err != nil || !answered {
 			continue
 		}
 		steps := len(s.steps)
