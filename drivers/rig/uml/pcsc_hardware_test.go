@@ -315,6 +315,8 @@ func TestSlowCard(t *testing.T) {
 // TestCardsThroughCCID reads every synthetic card of the profile engine's tests
 // through kernel, libccid, pcscd and the driver: the read is the same as offline.
 func TestCardsThroughCCID(t *testing.T) {
+	// Cards that libccid does not power up: their ATR ends before its check byte.
+	refused := map[string]bool{"tw-nhi-unknown-atr": true}
 	engine := shippedEngine(t)
 	r, reader := bench(t, engine.Read)
 	all, err := filepath.Glob(filepath.Join("..", "..", "card", "testdata", "*.read.json"))
@@ -323,12 +325,18 @@ func TestCardsThroughCCID(t *testing.T) {
 		t.Fatalf("only %d cards found", len(all))
 	}
 	for _, golden := range all {
-		t.Run(strings.TrimSuffix(filepath.Base(golden), ".read.json"), func(t *testing.T) {
-			reader.Insert(replayed(t, strings.TrimSuffix(golden, ".read.json")+".json"))
-			e := r.expect(drivers.Presented, drivers.Completed)
-			compare(t, golden, *e.Read)
-			reader.Remove()
-			r.expect(drivers.Removed)
-		})
+		name := strings.TrimSuffix(filepath.Base(golden), ".read.json")
+		t.Logf("card %s", name)
+		reader.Insert(replayed(t, strings.TrimSuffix(golden, ".read.json")+".json"))
+		if refused[name] {
+			if e := r.expect(drivers.Presented, drivers.Faulted); e.Fault.Code != drivers.FaultUnresponsive {
+				t.Errorf("%s: fault %s", name, e.Fault.Code)
+			}
+		} else {
+			compare(t, golden, *r.expect(drivers.Presented, drivers.Completed).Read)
+		}
+		reader.Remove()
+		r.expect(drivers.Removed)
 	}
+	r.quiet()
 }
