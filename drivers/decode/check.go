@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"slices"
+
 	"cardferry/drivers/checkdigit"
 
 	"go.yaml.in/yaml/v3"
@@ -21,6 +23,7 @@ func checkNames() []string {
 	for _, a := range checkdigit.Algorithms() {
 		names = append(names, a.Name)
 	}
+	slices.Sort(names)
 	return names
 }
 

@@ -23,7 +23,7 @@ const (
 	maxDecimal  = 8192 // digits
 )
 
-// decodeText's counterpart: text that stands for bytes.
+// decodeBytes reads text that stands for bytes.
 type decodeBytes struct{ form string }
 
 var byteForms = []string{"base64", "base64url", "base45", "digit-pairs", "decimal", "hex"}
