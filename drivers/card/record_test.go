@@ -139,12 +139,12 @@ func TestRecordingHoldsNoValue(t *testing.T) {
 				t.Error("no value was looked for")
 			}
 			heard := readAnswers(spoken.dialogue)
-			start := 0
+			var length []byte
 			if strings.HasPrefix(name, "it-ts-cns") {
-				start = 8 // the file begins with its length in ASCII hex
+				length = heard[:10] // the file begins with its length and that of its first field, in ASCII hex
 			}
-			for i := start; i+4 <= len(heard); i++ {
-				if run := heard[i : i+4]; personal(run) && bytes.Contains(readAnswers(doc.Exchange), run) && !constantOf(e, run) {
+			for i := 0; i+4 <= len(heard); i++ {
+				if run := heard[i : i+4]; personal(run) && !bytes.Contains(length, run) && bytes.Contains(readAnswers(doc.Exchange), run) && !constantOf(e, run) {
 					t.Errorf("four bytes of the original at %d: %X", i, run)
 					break
 				}
