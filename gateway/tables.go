@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"cardferry/configs"
 	"cardferry/drivers/card"
@@ -43,20 +44,30 @@ func LoadTables(dir string, secrets []configs.CardKey) (*Tables, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys of signed codes: %w", err)
 	}
-	profiles, err := card.LoadProfiles(layers(configs.Cards(), dir, "cards")...)
-	if err != nil {
-		return nil, fmt.Errorf("card profiles: %w", err)
+	// Side by side: the daemon's start waits for them.
+	var kinds sync.WaitGroup
+	var cards, codes, mappings error
+	kinds.Go(func() {
+		var profiles []*card.Profile
+		if profiles, cards = card.LoadProfiles(layers(configs.Cards(), dir, "cards")...); cards == nil {
+			t.Cards, cards = card.NewEngineWith(profiles, card.Options{MifareKeys: mifare.get, Keys: public})
+		}
+	})
+	kinds.Go(func() {
+		var rules *code.Rules
+		rules, codes = code.LoadRules(layers(configs.Codes(), dir, "codes")...)
+		t.Codes = rules.With(code.Options{Keys: public})
+	})
+	kinds.Go(func() { t.V2, mappings = fhir.LoadTables(layers(configs.V2FHIR(), dir, "v2fhir")...) })
+	kinds.Wait()
+	named := func(what string, err error) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		return nil
 	}
-	if t.Cards, err = card.NewEngineWith(profiles, card.Options{MifareKeys: mifare.get, Keys: public}); err != nil {
-		return nil, fmt.Errorf("card profiles: %w", err)
-	}
-	rules, err := code.LoadRules(layers(configs.Codes(), dir, "codes")...)
-	if err != nil {
-		return nil, fmt.Errorf("code rules: %w", err)
-	}
-	t.Codes = rules.With(code.Options{Keys: public})
-	if t.V2, err = fhir.LoadTables(layers(configs.V2FHIR(), dir, "v2fhir")...); err != nil {
-		return nil, fmt.Errorf("translation tables: %w", err)
+	if err := errors.Join(named("card profiles", cards), named("code rules", codes), named("translation tables", mappings)); err != nil {
+		return nil, err
 	}
 	return &t, nil
 }
