@@ -73,7 +73,7 @@ func TestTypingScannerIsTakenFromTheDesktop(t *testing.T) {
 	if !strings.Contains(inputs(t), "Rig Wedge") {
 		t.Fatal("the kernel has no input device of the scanner")
 	}
-	b := start(t, Config{Unlisted: Use, Devices: []Device{{Match: "0c2e:0b64:WEDGE"}}})
+	b := start(t, Config{Unlisted: Use, Codes: rules(t), Devices: []Device{{Match: "0c2e:0b64:WEDGE"}}})
 	b.want(drivers.Attached)
 	waitBound(t, "WEDGE", "usbfs")
 	if strings.Contains(inputs(t), "Rig Wedge") {
@@ -82,10 +82,10 @@ func TestTypingScannerIsTakenFromTheDesktop(t *testing.T) {
 	if driver := boundTo(t, "HUMAN"); driver != "usbhid" {
 		t.Errorf("the ordinary keyboard is bound to %q", driver)
 	}
-	if err := wedge.Scan("4711"); err != nil {
+	if err := wedge.Scan("BARE4711"); err != nil {
 		t.Fatal(err)
 	}
-	if read := b.want(drivers.Completed).Read; read.Extras["code"] != "4711" {
+	if read := b.want(drivers.Completed).Read; read.Extras["n"] != "4711" {
 		t.Errorf("extras %q", read.Extras)
 	}
 	b.stop()

@@ -269,36 +269,3 @@ func TestIDModule(t *testing.T) {
 		})
 	}
 }
-
-// FuzzAnswers feeds the reader any reports a device could send.
-func FuzzAnswers(f *testing.F) {
-	f.Add([]byte{0x02, 0x02, 0x00, 0x02, 0x00, 0x90, 0x00})
-	f.Add(bytes.Repeat([]byte{0x82, 0x02, 0x00, 0xFF, 0x0F}, 20))
-	f.Add([]byte{0x02, 0x02, 0x00, 0x04, 0x3B, 0x00, 0x00})
-	f.Fuzz(func(t *testing.T, stream []byte) {
-		rest := stream
-		port := hd100.Port{
-			Set: func([]byte) error { return nil },
-			Get: func(report []byte) ([]byte, error) {
-				if len(rest) == 0 {
-					return nil, errGone
-				}
-				n := copy(report, rest)
-				rest = rest[n:]
-				return report[:n], nil
-			},
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		w := &hd100.Watcher{R: hd100.NewReader(port), Read: func(ctx context.Context, ch card.Channel, _ card.Info) (drivers.Read, error) {
-			for _, cmd := range []string{"00B0000000", "FFA400000106", "FFB0000000", "FFCA000000", "FFCA010000"} {
-				if rsp, err := ch.Transmit(ctx, unhex(cmd)); err == nil && len(rsp) > 5000 {
-					t.Errorf("%d bytes", len(rsp))
-				}
-			}
-			cancel()
-			return drivers.Read{}, nil
-		}}
-		_ = w.Run(ctx, func(drivers.Event) {})
-	})
-}
