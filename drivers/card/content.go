@@ -24,9 +24,9 @@ type content struct {
 type leaf struct {
 	from, to int
 	kind     leafKind
-	layout   string // of a date
-	year     int    // what its calendar adds to the year
-	convert  func([]byte)
+	layout   string         // of a date
+	year     int            // what its calendar adds to the year
+	convert  []func([]byte) // what its bytes go through before they mean something; each undoes itself
 }
 
 type leafKind int
@@ -138,9 +138,9 @@ func (c *content) maskLeaf(m *masker, l leaf) {
 		return
 	}
 	v := c.out[lo:hi]
-	if l.convert != nil {
-		l.convert(v)
-		defer l.convert(v)
+	for _, f := range l.convert {
+		f(v)
+		defer f(v) // backwards
 	}
 	if l.kind == anyLeaf || l.kind == textLeaf || l.kind == bcdLeaf {
 		l = judge(v, c.out[l.from:l.to], l)

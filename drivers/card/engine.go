@@ -55,7 +55,8 @@ func (e *Engine) Profiles() []*Profile { return slices.Clone(e.profiles) }
 //
 // A card that no profile recognises is no error: its medium is "unknown", with
 // the ATR in extras and the warning "card_unknown". A card that a profile
-// refuses has the warning "card_refused", a message in extras and no patient.
+// refuses has the warning "card_refused", a message in extras and no patient; one
+// that a profile only knows by sight (Profile.Says) has that warning and no patient.
 // Fields that cannot be decoded are warnings. Errors are: drivers.ErrCardRemoved
 // when the card left, ctx's error, ErrLimit, ErrResponse, a *StatusError when
 // the card refused something its profile needs, and the channel's own errors.
@@ -81,13 +82,15 @@ func (e *Engine) read(ctx context.Context, ch Channel, info Info, tr *trace) (dr
 	var broken error // the channel's, if it never answered
 	answered := false
 	here := newPresence(ch, info)
+	looking, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
 	for _, p := range candidates(e.profiles, info) {
 		for i := range p.variants {
 			v := &p.variants[i]
 			if !v.fits(info.ATR) {
 				continue
 			}
-			r, ok, err := e.probe(ctx, p, v, here, tr)
+			r, ok, err := e.probe(looking, p, v, here, tr)
 			switch {
 			case err == nil:
 				answered = true

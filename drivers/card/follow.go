@@ -61,14 +61,24 @@ func (c *content) follow(h hint) {
 		case "image":
 			l.kind = imageLeaf
 		case "not":
-			l.convert = func(b []byte) {
+			l.convert = append(l.convert, func(b []byte) {
 				for i := range b {
 					b[i] = ^b[i]
 				}
-			}
+			})
 		case "date":
 			c.asDate(&l, st)
-		case "split", "part", "match", "until", "xor", "swap":
+		case "swap":
+			if word != "nibbles" {
+				c.leaves = append(c.leaves, l)
+				return
+			}
+			l.convert = append(l.convert, func(b []byte) {
+				for i := range b {
+					b[i] = b[i]<<4 | b[i]>>4
+				}
+			})
+		case "split", "part", "match", "until", "xor":
 			// The value is somewhere within: what is there is masked by its own kind.
 			if st.name != "until" {
 				c.leaves = append(c.leaves, l)

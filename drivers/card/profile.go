@@ -114,7 +114,8 @@ const (
 	maxSettle      = 2 * time.Second
 	maxVariants    = 16
 	maxProfileFile = 1 << 20
-	probeAPDUs     = 16 // commands a probe may use
+	probeAPDUs     = 16               // commands a probe may use
+	probeTime      = 30 * time.Second // for all probes of a card together
 )
 
 func (p *Profile) chunk() int { return p.spec.Transport.Chunk }

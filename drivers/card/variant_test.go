@@ -1,6 +1,7 @@
 package card
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -173,4 +174,50 @@ func TestSettle(t *testing.T) {
 			t.Errorf("waited %v", d)
 		}
 	})
+}
+
+// slow is a card that knows nothing and takes its time to say so.
+type slow struct{ each time.Duration }
+
+func (s slow) Transmit(ctx context.Context, _ []byte) ([]byte, error) {
+	return []byte{0x6A, 0x88}, pause(ctx, s.each)
+}
+
+// However many profiles there are, recognising a card comes to an end.
+func TestRecognisingIsBounded(t *testing.T) {
+	var files []string
+	for i := range 20 {
+		files = append(files, strings.Replace(minimal, "profile: xx-test", "profile: xx-"+string(rune('a'+i)), 1))
+	}
+	e := engineOf(t, files...)
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if _, err := e.Read(t.Context(), slow{4 * time.Second}, Info{Protocol: T1}); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > probeTime {
+			t.Errorf("got %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// An unknown card is asked once for each application that some profile knows.
+func TestUnknownCardIsAskedOnce(t *testing.T) {
+	e := shippedEngine(t)
+	seen := map[string]bool{}
+	ch := &counting{t: t, seen: seen}
+	if _, err := e.Read(t.Context(), ch, Info{ATR: []byte{0x3B, 0x00}, Protocol: T1}); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d commands for %d profiles", len(seen), len(e.Profiles()))
+}
+
+type counting struct {
+	t    *testing.T
+	seen map[string]bool
+}
+
+func (c *counting) Transmit(_ context.Context, cmd []byte) ([]byte, error) {
+	if cmd[1] == 0xA4 && cmd[2] == 0x04 && c.seen[string(cmd)] {
+		c.t.Errorf("sent %X twice", cmd)
+	}
+	c.seen[string(cmd)] = true
+	return []byte{0x6A, 0x82}, nil
 }
