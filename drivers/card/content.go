@@ -158,7 +158,7 @@ func (c *content) maskLeaf(m *masker, l leaf) {
 		m.zero(c.out, lo, hi)
 		c.notes = append(c.notes, "values are blanked")
 	case imageLeaf:
-		m.zero(c.out, min(lo+4, hi), max(lo, hi-2))
+		m.zero(c.out, min(l.from+3, l.to), max(l.from, l.to-2))
 		c.notes = append(c.notes, "a picture is blanked")
 	default:
 		m.binary(c.out, lo, hi)

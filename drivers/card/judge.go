@@ -19,7 +19,7 @@ func judge(v, padded []byte, l leaf) leaf {
 	case hinted == bcdLeaf && decimal && len(v) == 4, hinted == anyLeaf && decimal && len(v) == 4 && !printable:
 		return asPackedDate(v, leaf{from: l.from, to: l.to, kind: bcdLeaf})
 	case hinted == bcdLeaf:
-	case bytes.HasPrefix(v, []byte{0xFF, 0xD8, 0xFF}), bytes.HasPrefix(v, []byte{0x00, 0x00, 0x00, 0x0C, 0x6A, 0x50}):
+	case bytes.HasPrefix(padded, []byte{0xFF, 0xD8, 0xFF}), bytes.HasPrefix(padded, []byte{0x00, 0x00, 0x00, 0x0C, 0x6A, 0x50}):
 		l.kind = imageLeaf
 	case printable:
 		l.kind = textLeaf

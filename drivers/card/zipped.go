@@ -59,13 +59,17 @@ func inflate(b []byte) (text []byte, form string, used int, ok bool) {
 	return text, form, len(b) - in.Len(), err == nil && len(text) <= maxInflated
 }
 
-func deflate(text []byte, form string) []byte {
+// levels are ways of compressing, the tightest first: short texts that begin alike
+// can become alike in one of them.
+var levels = []int{gzip.BestCompression, gzip.BestSpeed, gzip.HuffmanOnly, gzip.NoCompression}
+
+func deflate(text []byte, form string, level int) []byte {
 	var b bytes.Buffer
 	var w io.WriteCloser
 	if form == "gzip" {
-		w, _ = gzip.NewWriterLevel(&b, gzip.BestCompression)
+		w, _ = gzip.NewWriterLevel(&b, level)
 	} else {
-		w, _ = zlib.NewWriterLevel(&b, zlib.BestCompression)
+		w, _ = zlib.NewWriterLevel(&b, level)
 	}
 	_, _ = w.Write(text) // into memory
 	_ = w.Close()
@@ -79,13 +83,13 @@ func (c *content) maskZipped(m *masker, l leaf) {
 	_, form, _, ok := inflate(c.b[l.from:l.to])
 	if in != nil && ok {
 		in.mask(m)
-		z := deflate(in.out, form)
-		for _, pad := range []byte{0x00, 0xFF, ' '} { // what follows a member is file padding
+		for i := range len(levels) * 3 {
+			z := deflate(in.out, form, levels[i/3])
 			if len(z) > len(v) {
-				break
+				continue
 			}
 			for n := copy(v, z); n < len(v); n++ {
-				v[n] = pad
+				v[n] = []byte{0x00, 0xFF, ' '}[i%3] // what follows a member is file padding
 			}
 			if !m.leaks(v) {
 				c.notes = append(c.notes, in.notes...)
