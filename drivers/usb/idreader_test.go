@@ -3,6 +3,7 @@
 package usb
 
 import (
+	"bytes"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,6 +67,9 @@ func TestIDReaderFaults(t *testing.T) {
 		{"a torn frame", func(r *usbsim.IDReader) { r.SAM.Inject(pty.TornFrame) }},
 		{"a damaged frame", func(r *usbsim.IDReader) { r.SAM.Inject(pty.WrongChecksum) }},
 		{"an endpoint stalls once", func(r *usbsim.IDReader) { r.Stall(usbsim.IDReaderIn) }},
+		{"noise without end of a frame", func(r *usbsim.IDReader) {
+			r.Noise(usbsim.IDReaderIn, bytes.Repeat([]byte{0xAA, 0xAA, 0xAA, 0x96, 0x69, 0x09, 0x0A, 0x00}, 2000))
+		}},
 		{"an answer nobody asked for", func(r *usbsim.IDReader) {
 			r.Noise(usbsim.IDReaderIn, idcard.AppendFrame(nil, []byte{0, 0, 0x9F, 0, 0, 0, 0}))
 		}},
@@ -90,7 +94,7 @@ func TestIDReaderFaults(t *testing.T) {
 
 func TestMuteIDReaderIsToldOnceAndWorksWhenItAnswers(t *testing.T) {
 	r := usbsim.NewIDReader()
-	mute := make([]pty.Fault, 9)
+	mute := make([]pty.Fault, 4) // two sessions ask twice each
 	for i := range mute {
 		mute[i] = pty.Mute
 	}

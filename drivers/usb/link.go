@@ -236,9 +236,10 @@ func (l *link) read(in *gousb.InEndpoint, ep gousb.EndpointDesc, packets chan<- 
 	}
 }
 
-// drain drops what waits in the pipe.
+// drain drops what waits in the pipe. A device that never stops sending is not waited
+// for.
 func (p *pipe) drain() {
-	for {
+	for range 2 * queued {
 		select {
 		case _, ok := <-p.packets:
 			if ok {

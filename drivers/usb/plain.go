@@ -31,20 +31,34 @@ func openPlain(l *link) (idcard.Transport, error) {
 	return &plain{l: l, out: out[0], in: in}, nil
 }
 
-// Exchange implements [idcard.Transport].
+// Exchange implements [idcard.Transport]. A damaged frame need not be the answer: noise
+// may have come before it, so for a moment a whole one is still waited for.
 func (p *plain) Exchange(ctx context.Context, frame []byte) ([]byte, error) {
 	p.in.drain()
 	p.dec.Reset()
 	if err := p.l.write(ctx, p.out, frame); err != nil {
 		return nil, writeError(err)
 	}
+	var damaged error
 	for {
 		answer, err := p.dec.Next()
-		if answer != nil || err != nil {
-			return answer, err
+		if answer != nil {
+			return answer, nil
+		}
+		if err != nil {
+			if damaged == nil {
+				damaged = err
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, betweenBytes)
+				defer cancel()
+			}
+			continue
 		}
 		packet, err := p.in.next(ctx, p.dec.Pending())
-		if err != nil {
+		switch {
+		case damaged != nil && idcard.WireError(err):
+			return nil, damaged
+		case err != nil:
 			return nil, err
 		}
 		_, _ = p.dec.Write(packet)
