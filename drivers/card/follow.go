@@ -56,7 +56,7 @@ func (c *content) follow(h hint) {
 			}
 		case "bcd":
 			l.kind = bcdLeaf
-		case "uint", "hex", "bits":
+		case "uint":
 			l.kind = binaryLeaf
 		case "image":
 			l.kind = imageLeaf

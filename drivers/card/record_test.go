@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -351,4 +352,79 @@ func FuzzRecord(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// recorded records a card with one profile and reads the recording again.
+func recorded(t *testing.T, profile, files string) (Replay, drivers.Read, drivers.Read) {
+	t.Helper()
+	e := engineOf(t, profile)
+	c, err := isocard.Parse([]byte(`{"atr":"3B00","protocol":"T=1","files":[` + files + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch, info := Emulate(c)
+	doc, read, err := Record(t.Context(), ch, info, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := e.Replay(t.Context(), bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc, read, again
+}
+
+// The records of a range are captures of their own.
+func TestRecordRangeOfRecords(t *testing.T) {
+	profile := strings.NewReplacer("read-binary: {sfi: 01, length: 8, as: id-bytes}", "read-record: {sfi: 01, from: 1, to: end, as: rec}",
+		"from: id-bytes, do: [text: ascii]", "from: rec-2, do: [tlv: {form: simple, path: \"02\"}, text: ascii]", `from: "id-bytes[0:2]"`, "from: rec-1").Replace(minimal)
+	doc, read, again := recorded(t, profile, `{"aid":"A000000001","sfi":1,"records":["01024142","02083132333435363738"]}`)
+	if read.Patient.Identifier[0].Value != "12345678" || len(again.Patient.Identifier[0].Value) != 8 || again.Patient.Identifier[0].Value == "12345678" || len(doc.Notes) != 0 {
+		t.Errorf("got %v, %v", again.Patient, doc.Notes)
+	}
+	if !bytes.Contains(allPlain(doc), []byte{0x02, 0x08}) {
+		t.Error("the record's header is gone")
+	}
+}
+
+// A profile that goes by what it reads goes the same way on the recording; where no
+// masking does that, the recording says so.
+func TestRecordingGoesTheSameWay(t *testing.T) {
+	const files = `{"aid":"A000000001","sfi":1,"data":"4141414141414141"},{"aid":"A000000001","sfi":2,"data":"31323334"}`
+	branching := func(pattern string) string {
+		return strings.Replace(minimal, "fields:", "  - read-binary: {sfi: 02, length: 4, as: more, optional: [\"6A82\"], when: {from: id-bytes, matches: \""+pattern+"\"}}\nfields:", 1)
+	}
+	for pattern, note := range map[string]bool{
+		"^[0-9]":    false, // no letter is a digit
+		"^BBBB":     false, // the first masking would match
+		"^[B-M]{4}": true,  // all maskings match
+	} {
+		doc, read, again := recorded(t, branching(pattern), files)
+		if read.Patient == nil || again.Patient == nil {
+			t.Errorf("%s: no patient: %v %v %v", pattern, read.Warnings, again.Warnings, doc.Exchange)
+		}
+		if slices.Contains(doc.Notes, "the masked dialogue does not read as the card did") != note {
+			t.Errorf("%s: notes %q", pattern, doc.Notes)
+		}
+	}
+}
+
+// Content that leaves no room for other content of its kind is blanked.
+func TestRecordBlanks(t *testing.T) {
+	var all bytes.Buffer // every row of four digits
+	for i := range 10000 {
+		fmt.Fprintf(&all, "%04d", i)
+	}
+	profile := strings.NewReplacer("length: 8", "length: eof", "match:", "limits: {apdus: 512}\nmatch:").Replace(minimal)
+	doc, _, again := recorded(t, profile, `{"aid":"A000000001","sfi":1,"data":"`+hexed(all.Bytes()[:20000])+`"},{"aid":"A000000001","sfi":2,"data":"`+hexed(all.Bytes()[20000:])+`"}`)
+	if !slices.Contains(doc.Notes, "values are blanked") && bytes.Contains(allPlain(doc), []byte("0123")) {
+		t.Errorf("notes %q", doc.Notes)
+	}
+	if again.Medium != "xx-test" {
+		t.Errorf("read again: %s", again.Medium)
+	}
 }
