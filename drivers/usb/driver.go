@@ -2,8 +2,6 @@ package usb
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -14,7 +12,6 @@ import (
 	"cardferry/drivers/card"
 	"cardferry/drivers/code"
 	"cardferry/drivers/idcard"
-	"cardferry/drivers/usb/hid"
 )
 
 // Name is the driver's name in configuration and events.
@@ -165,63 +162,4 @@ func (d *Driver) Recheck() {
 	case d.recheck <- struct{}{}:
 	default: // one is pending
 	}
-}
-
-// note keeps what Found tells.
-func (d *Driver) note(f Found) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.found[f.ID] = f
-}
-
-func (d *Driver) forget(id string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.found, id)
-}
-
-// setState changes the state of a device that is known.
-func (d *Driver) setState(id string, s State, remedy string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if f, ok := d.found[id]; ok {
-		f.State, f.Remedy = s, remedy
-		d.found[id] = f
-	}
-}
-
-// check finds what can never work.
-func (c Config) check() error {
-	switch c.Unlisted {
-	case "", Ask, Use, Ignore:
-	default:
-		return fmt.Errorf("usb: unlisted devices %q; use %q, %q or %q", c.Unlisted, Ask, Use, Ignore)
-	}
-	if _, _, err := code.Text(nil, scanCharset(c.Charset)); err != nil {
-		return fmt.Errorf("usb: %w", err)
-	}
-	for _, d := range c.Devices {
-		if err := d.check(); err != nil {
-			return fmt.Errorf("usb device %q: %w", d.Match, err)
-		}
-	}
-	return nil
-}
-
-func (d Device) check() error {
-	if _, err := parseMatch(d.Match); err != nil {
-		return err
-	}
-	switch d.Kind {
-	case "", KindIDCard, KindScanner, KindKeyboard, KindHD100:
-	default:
-		return fmt.Errorf("kind %q; use idcard, scanner, keyboard or hd100", d.Kind)
-	}
-	if _, ok := hid.LayoutByName(d.Layout); !ok {
-		return errors.New("layout is not known; use one of " + strings.Join(hid.Layouts(), ", "))
-	}
-	if _, _, err := code.Text(nil, scanCharset(d.Charset)); err != nil {
-		return err
-	}
-	return nil
 }

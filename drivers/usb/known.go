@@ -1,7 +1,6 @@
-package usb
+//go:build cgo
 
-// product is a vendor and product id.
-type product struct{ vendor, product uint16 }
+package usb
 
 // knownProducts are devices that are readers whatever their descriptors say. What is
 // not here is found by its descriptors (HID POS), or has to be listed.

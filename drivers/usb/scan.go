@@ -1,8 +1,9 @@
+//go:build cgo
+
 package usb
 
 import (
 	"bytes"
-	"strings"
 	"time"
 
 	"cardferry/drivers"
@@ -41,15 +42,4 @@ func (s *scans) read(aim string, scan []byte, now time.Time) *drivers.Read {
 	}
 	read.ID, read.Time = drivers.NewReadID(), now
 	return &read
-}
-
-// charsetUnicode says of a typing scanner that it enters code points.
-const charsetUnicode = "unicode"
-
-// scanCharset is the charset for [code.Text]: what is typed is text already.
-func scanCharset(charset string) string {
-	if strings.EqualFold(charset, charsetUnicode) {
-		return ""
-	}
-	return charset
 }
