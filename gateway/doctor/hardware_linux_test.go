@@ -17,7 +17,7 @@ func tree(t *testing.T, files, links map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	make := func(name string, write func(path string) error) {
+	place := func(name string, write func(path string) error) {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
@@ -27,10 +27,10 @@ func tree(t *testing.T, files, links map[string]string) string {
 		}
 	}
 	for name, text := range files {
-		make(name, func(path string) error { return os.WriteFile(path, []byte(text), 0o600) })
+		place(name, func(path string) error { return os.WriteFile(path, []byte(text), 0o600) })
 	}
 	for name, target := range links {
-		make(name, func(path string) error { return os.Symlink(target, path) })
+		place(name, func(path string) error { return os.Symlink(target, path) })
 	}
 	return root
 }

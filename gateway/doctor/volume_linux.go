@@ -15,8 +15,8 @@ func volume(dir string) (volumeInfo, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return volumeInfo{}, err
 	}
-	block := int64(st.Bsize)
-	return volumeInfo{size: int64(st.Blocks) * block, free: int64(st.Bavail) * block, remote: remotes[int64(st.Type)]}, nil //nolint:unconvert // its type differs between architectures
+	block := int64(st.Bsize)                                                                                                //nolint:unconvert // its type differs between architectures
+	return volumeInfo{size: int64(st.Blocks) * block, free: int64(st.Bavail) * block, remote: remotes[int64(st.Type)]}, nil //nolint:unconvert // likewise
 }
 
 // clockSynchronised asks the kernel (adjtimex(2)): a clock that no time service
