@@ -40,7 +40,7 @@ func Record(ctx context.Context, ch Channel, info Info, e *Engine) (Replay, driv
 	if err == nil && e.unread(read) {
 		err = e.explore(ctx, tr.channel(ch), info, tr)
 	}
-	return e.masked(ctx, tr, info, said, read, err), read, err
+	return e.writeDown(ctx, tr, info, said, read, err), read, err
 }
 
 // unread says whether no profile read the card: none took it, or the one that takes
@@ -52,8 +52,8 @@ func (e *Engine) unread(read drivers.Read) bool {
 	return slices.ContainsFunc(e.profiles, func(p *Profile) bool { return p.Label() == read.Profile && p.spec.Match.UIDAny })
 }
 
-// masked writes the dialogue down, masked. The first said exchanges are the read's.
-func (e *Engine) masked(ctx context.Context, tr *trace, info Info, said int, read drivers.Read, failed error) Replay {
+// writeDown makes the recording, masked. The first said exchanges are the read's.
+func (e *Engine) writeDown(ctx context.Context, tr *trace, info Info, said int, read drivers.Read, failed error) Replay {
 	contents := tr.contents()
 	m := &masker{secret: map[[4]byte]bool{}}
 	for _, c := range contents {
@@ -116,12 +116,12 @@ func (e *Engine) sameWay(ctx context.Context, doc Replay, said []exchanged, read
 	again, err := e.withKeysOf(c).read(ctx, ch, info, tr)
 	return err == nil && again.Medium == read.Medium && again.Profile == read.Profile &&
 		slices.EqualFunc(tr.said, said, func(a, b exchanged) bool {
-			return a.sw() == b.sw() && string(masked(a.command)) == string(masked(b.command))
+			return a.sw() == b.sw() && string(withoutKey(a.command)) == string(withoutKey(b.command))
 		})
 }
 
-// masked is a command without the key it may load into the reader.
-func masked(cmd []byte) []byte {
+// withoutKey is a command with zeros for the key it may load into the reader.
+func withoutKey(cmd []byte) []byte {
 	if len(cmd) == 11 && cmd[0] == 0xFF && cmd[1] == 0x82 {
 		return append(slices.Clone(cmd[:5]), make([]byte, 6)...)
 	}
@@ -159,7 +159,7 @@ func (t *trace) write(contents []*content, m *masker, info Info) Replay {
 	for i, x := range t.said {
 		cmd := x.command
 		if len(cmd) == 11 && !public(cmd[5:]) {
-			cmd = masked(cmd)
+			cmd = withoutKey(cmd)
 		}
 		doc.Exchange = append(doc.Exchange, isocard.Exchange{C: slices.Clone(cmd), R: responses[i]})
 	}
