@@ -39,7 +39,8 @@ const (
 type Device struct {
 	// Match is vendor and product in hex, "0400:c35a", and where it must be told
 	// apart from others the serial number, the port or both behind it, as [Found.ID]
-	// has them: "0400:c35a:SERIAL", "0400:c35a@1-2.3". The first that matches counts.
+	// has them: "0400:c35a:SERIAL", "0400:c35a@1-2.3". Case does not matter. The first
+	// that matches counts.
 	Match string
 	// Kind is one of the Kind constants; "" goes by the table of known devices and
 	// by the device's descriptors. A device of [KindKeyboard], and a keyboard that is

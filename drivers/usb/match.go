@@ -53,7 +53,7 @@ func parseID(s string) (uint16, error) {
 }
 
 func (p pattern) matches(id identity) bool {
-	return p.product == id.product && (p.serial == "" || p.serial == id.serial) && (p.path == "" || p.path == id.path)
+	return p.product == id.product && (p.serial == "" || strings.EqualFold(p.serial, id.serial)) && (p.path == "" || p.path == id.path)
 }
 
 // identity is what tells a device from others.

@@ -16,6 +16,7 @@ func TestMatch(t *testing.T) {
 	}{
 		{"0400:c35a", true, true},
 		{"0400:c35a:SN:1", true, true},
+		{"0400:C35A:sn:1", true, true},
 		{"0400:c35a:SN:2", true, false},
 		{"0400:c35a@1-2.3", true, true},
 		{"0400:c35a@1-2", true, false},
