@@ -55,6 +55,7 @@ var deviceConditions = map[usb.State]struct {
 	usb.StateWaiting:      {condition: "reader_waits", severity: desk.SeverityInfo},
 	usb.StateNoPermission: {condition: "reader_no_permission", severity: desk.SeverityWarning},
 	usb.StateClaimed:      {condition: "reader_held_by_another", severity: desk.SeverityWarning},
+	usb.StateFailing:      {condition: "reader_failing", severity: desk.SeverityWarning},
 }
 
 // deviceHealth says what keeps USB devices from working, each kind once.

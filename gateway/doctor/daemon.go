@@ -47,6 +47,7 @@ var conditions = map[string][2]string{
 	"queue_unreadable":       {"a queue file cannot be read", "check the disk: dmesg, smartctl; keep the file for support"},
 	"reader_waits":           {"a new USB reader waits for approval", "cardferry readers, then cardferry readers approve ID"},
 	"reader_no_permission":   {"a USB reader cannot be opened", "cardferry readers says what is missing"},
+	"reader_failing":         {"a USB reader does not do what its kind should", "check cable and power, plug it in again; cardferry readers names it"},
 	"reader_held_by_another": {"a USB reader is held by another program", "cardferry readers names it"},
 }
 
