@@ -87,6 +87,7 @@ func cardTestCommand() *cobra.Command {
 		for _, r := range engine.TestProfiles(cmd.Context()) {
 			if wanted == nil || wanted[r.Profile] {
 				tally.add(r.Profile+": "+r.Test, r.Err)
+				tally.explain(r.Diff)
 			}
 		}
 		return tally.report(cmd.OutOrStdout())
@@ -182,6 +183,14 @@ func (t *tally) add(name string, err error) {
 	if err != nil {
 		t.failed = append(t.failed, fmt.Sprintf("%s: %v", name, err))
 	}
+}
+
+// explain adds lines to the failure noted last.
+func (t *tally) explain(diff string) {
+	if diff == "" || len(t.failed) == 0 {
+		return
+	}
+	t.failed[len(t.failed)-1] += "\n  " + strings.ReplaceAll(strings.TrimRight(diff, "\n"), "\n", "\n  ")
 }
 
 func (t *tally) report(w io.Writer) error {
