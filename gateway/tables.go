@@ -35,41 +35,54 @@ type Tables struct {
 // secrets are the card keys that profiles name. An error names file, line and
 // column.
 func LoadTables(dir string, secrets []configs.CardKey) (*Tables, error) {
-	var t Tables
+	// Side by side: the daemon's start waits for them.
+	t := &Tables{}
+	var mappings error
+	var kinds sync.WaitGroup
+	kinds.Go(func() { t.V2, mappings = loadMappings(dir) })
+	reading := t.loadReading(dir, secrets)
+	kinds.Wait()
+	if err := errors.Join(reading, mappings); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+func loadMappings(dir string) (*fhir.Tables, error) {
+	v2, err := fhir.LoadTables(layers(configs.V2FHIR(), dir, "v2fhir")...)
+	if err != nil {
+		return nil, fmt.Errorf("translation tables: %w", err)
+	}
+	return v2, nil
+}
+
+// loadReading loads what reads cards and codes.
+func (t *Tables) loadReading(dir string, secrets []configs.CardKey) error {
 	mifare, err := readCardKeys(secrets)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	public, err := loadPublicKeys(dir)
 	if err != nil {
-		return nil, fmt.Errorf("keys of signed codes: %w", err)
+		return fmt.Errorf("keys of signed codes: %w", err)
 	}
-	// Side by side: the daemon's start waits for them.
+	var rules *code.Rules
+	var codes error
 	var kinds sync.WaitGroup
-	var cards, codes, mappings error
-	kinds.Go(func() {
-		var profiles []*card.Profile
-		if profiles, cards = card.LoadProfiles(layers(configs.Cards(), dir, "cards")...); cards == nil {
-			t.Cards, cards = card.NewEngineWith(profiles, card.Options{MifareKeys: mifare.get, Keys: public})
-		}
-	})
-	kinds.Go(func() {
-		var rules *code.Rules
-		rules, codes = code.LoadRules(layers(configs.Codes(), dir, "codes")...)
-		t.Codes = rules.With(code.Options{Keys: public})
-	})
-	kinds.Go(func() { t.V2, mappings = fhir.LoadTables(layers(configs.V2FHIR(), dir, "v2fhir")...) })
+	kinds.Go(func() { rules, codes = code.LoadRules(layers(configs.Codes(), dir, "codes")...) })
+	profiles, cards := card.LoadProfiles(layers(configs.Cards(), dir, "cards")...)
 	kinds.Wait()
-	named := func(what string, err error) error {
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		return nil
+	if cards == nil {
+		t.Cards, cards = card.NewEngineWith(profiles, card.Options{MifareKeys: mifare.get, Keys: public})
 	}
-	if err := errors.Join(named("card profiles", cards), named("code rules", codes), named("translation tables", mappings)); err != nil {
-		return nil, err
+	if cards != nil {
+		cards = fmt.Errorf("card profiles: %w", cards)
 	}
-	return &t, nil
+	if codes != nil {
+		codes = fmt.Errorf("code rules: %w", codes)
+	}
+	t.Codes = rules.With(code.Options{Keys: public})
+	return errors.Join(cards, codes)
 }
 
 // layers returns the shipped folder and, where the site has one, its own.
@@ -121,7 +134,7 @@ func (t *Tables) Translator(cfg *configs.Config) (*fhir.Translator, error) {
 
 // openTables loads the tables and makes the drivers and the desk from them.
 func (g *Gateway) openTables() error {
-	t, err := LoadTables(g.cfg.TablesDir, g.cfg.Readers.CardKeys)
+	t, err := g.loadTables()
 	if err != nil {
 		return fmt.Errorf("tables_dir: %w", err)
 	}
@@ -139,6 +152,15 @@ func (g *Gateway) openTables() error {
 	}
 	g.desk = desk.New(conf)
 	return nil
+}
+
+// loadTables loads what this machine's role needs: a hub reads no cards.
+func (g *Gateway) loadTables() (*Tables, error) {
+	if g.cfg.Role.Reads() {
+		return LoadTables(g.cfg.TablesDir, g.cfg.Readers.CardKeys)
+	}
+	v2, err := loadMappings(g.cfg.TablesDir)
+	return &Tables{V2: v2}, err
 }
 
 // makeDrivers makes a driver for each reader the configuration names; decode reads
