@@ -148,6 +148,10 @@ func bench(t *testing.T, read func(context.Context, card.Channel, card.Info) (dr
 
 // TestReaderCycles plugs a reader in and out, empty, with a card, and while its card
 // is being read. Each time the driver says so once, and nothing is left over.
+//
+// A reader that is pulled while SCardConnect powers its card is left out: pcscd 1.9.9
+// then sometimes waits for its own polling thread for ever and never sees another
+// reader, which no client can help.
 func TestReaderCycles(t *testing.T) {
 	const warmUp = 8 // what libraries open once is open then
 	n := max(warmUp+4, cycles(t, 200))
@@ -184,6 +188,7 @@ func TestReaderCycles(t *testing.T) {
 			}
 		case 2:
 			r.expect(drivers.Presented)
+			<-at.Gone() // by the first command
 		}
 		must(t, at.Unplug())
 		if kind == 2 { // the read that was torn may be told as a fault first
