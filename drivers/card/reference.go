@@ -112,8 +112,8 @@ func valueText(s decode.Shape) string {
 		return "text"
 	case decode.ShapeHex:
 		return "hex"
-	case decode.ShapeNumber:
-		return "number"
+	case decode.ShapeNumber, decode.ShapeSigned:
+		return string(s.Type)
 	case decode.ShapeBool:
 		return "`true` `false`"
 	case decode.ShapeList:

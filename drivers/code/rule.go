@@ -142,7 +142,7 @@ func (w *warning) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 type priority int
 
 // Shape describes what DecodeNode takes.
-func (*priority) Shape() decode.Shape { return decode.Shape{Type: decode.ShapeNumber} }
+func (*priority) Shape() decode.Shape { return decode.Shape{Type: decode.ShapeSigned} }
 
 // DecodeNode reads a number, which may be negative.
 func (p *priority) DecodeNode(d *decode.Decoder, n *yaml.Node) {

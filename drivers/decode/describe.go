@@ -20,6 +20,7 @@ const (
 	ShapeText    ShapeType = "text"   // of Words if there are any, else matching Pattern if there is one
 	ShapeHex     ShapeType = "hex"    // hex bytes, quoted or not
 	ShapeNumber  ShapeType = "number" // decimal or 0x hex, no sign
+	ShapeSigned  ShapeType = "number, may be negative"
 	ShapeBool    ShapeType = "true or false"
 	ShapeList    ShapeType = "list"     // of Item
 	ShapeMapping ShapeType = "mapping"  // with Keys, or with free names and values of Item

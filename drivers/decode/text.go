@@ -133,7 +133,7 @@ type quantity struct {
 // signed is a number that may be negative.
 type signed int
 
-func (*signed) Shape() Shape { return Shape{Type: ShapeNumber} }
+func (*signed) Shape() Shape { return Shape{Type: ShapeSigned} }
 func (s *signed) DecodeNode(d *Decoder, n *yaml.Node) {
 	text, negative := strings.CutPrefix(n.Value, "-")
 	i, err := parseInteger(text)
