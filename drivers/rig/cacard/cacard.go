@@ -22,6 +22,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"cardferry/drivers/rig/debian"
 )
 
 // ErrUnavailable says that there is no such card here; the text around it says what
@@ -71,27 +73,15 @@ func (c *Card) Remove() {
 	})
 }
 
-var requirements = []struct{ probe, pkg string }{
-	{"/usr/include/cacard/libcacard.h", "libcacard-dev"},
-	{"certutil", "libnss3-tools"},
-	{"gcc", "gcc"},
-	{"pkg-config", "pkg-config"},
+var requirements = []debian.Requirement{
+	{Probe: "/usr/include/cacard/libcacard.h", Package: "libcacard-dev"},
+	{Probe: "certutil", Package: "libnss3-tools"},
+	{Probe: "gcc", Package: "gcc"},
+	{Probe: "pkg-config", Package: "pkg-config"},
 }
 
 func available() error {
-	var missing []string
-	for _, r := range requirements {
-		var err error
-		if filepath.IsAbs(r.probe) {
-			_, err = os.Stat(r.probe)
-		} else {
-			_, err = exec.LookPath(r.probe)
-		}
-		if err != nil {
-			missing = append(missing, r.pkg)
-		}
-	}
-	if len(missing) > 0 {
+	if missing := debian.Missing(requirements); len(missing) > 0 {
 		return fmt.Errorf("%w: as root: apt-get install %s", ErrUnavailable, strings.Join(missing, " "))
 	}
 	return nil

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"cardferry/drivers/rig/debian"
 )
 
 // vpcdLibrary is where Debian's vsmartcard-vpcd has the reader driver.
@@ -36,19 +38,19 @@ var enterSh string
 
 // requirements are the programs and files needed and the Debian packages that
 // have them.
-var requirements = []struct{ probe, pkg string }{
-	{"pcscd", "pcscd"},
-	{vpcdLibrary, "vsmartcard-vpcd"},
-	{"gcc", "gcc"},
-	{"/usr/include/stdlib.h", "libc6-dev"},
-	{"unshare", "util-linux"},
-	{"mount", "mount"},
+var requirements = []debian.Requirement{
+	{Probe: "pcscd", Package: "pcscd"},
+	{Probe: vpcdLibrary, Package: "vsmartcard-vpcd"},
+	{Probe: "gcc", Package: "gcc"},
+	{Probe: "/usr/include/stdlib.h", Package: "libc6-dev"},
+	{Probe: "unshare", Package: "util-linux"},
+	{Probe: "mount", Package: "mount"},
 }
 
 // need checks the requirements and, when allowed and able, installs what is
 // missing.
 func need(ctx context.Context, install bool) error {
-	missing := missingPackages()
+	missing := debian.Missing(requirements)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -61,26 +63,10 @@ func need(ctx context.Context, install bool) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: apt-get install %s: %w: %s", ErrUnavailable, list, err, bytes.TrimSpace(out))
 	}
-	if still := missingPackages(); len(still) > 0 {
+	if still := debian.Missing(requirements); len(still) > 0 {
 		return fmt.Errorf("%w: still missing after installation: %s", ErrUnavailable, strings.Join(still, " "))
 	}
 	return nil
-}
-
-func missingPackages() []string {
-	var missing []string
-	for _, r := range requirements {
-		var err error
-		if filepath.IsAbs(r.probe) {
-			_, err = os.Stat(r.probe)
-		} else {
-			_, err = exec.LookPath(r.probe)
-		}
-		if err != nil {
-			missing = append(missing, r.pkg)
-		}
-	}
-	return missing
 }
 
 // prepare writes the configuration, one copy of vpcd per pair of readers, and

@@ -29,6 +29,7 @@ import (
 	"strings"
 	"testing"
 
+	"cardferry/drivers/rig/debian"
 	"cardferry/drivers/rig/usbsim"
 )
 
@@ -104,28 +105,16 @@ func noPreemption(debug string) string {
 }
 
 // requirements are what must be there, and the Debian packages that have it.
-var requirements = []struct{ probe, pkg string }{
-	{"umockdev-wrapper", "umockdev"},
-	{"/usr/include/umockdev-1.0/umockdev.h", "libumockdev-dev"},
-	{"gcc", "gcc"},
-	{"pkg-config", "pkg-config"},
+var requirements = []debian.Requirement{
+	{Probe: "umockdev-wrapper", Package: "umockdev"},
+	{Probe: "/usr/include/umockdev-1.0/umockdev.h", Package: "libumockdev-dev"},
+	{Probe: "gcc", Package: "gcc"},
+	{Probe: "pkg-config", Package: "pkg-config"},
 }
 
 // available says what is missing, if anything.
 func available() error {
-	var missing []string
-	for _, r := range requirements {
-		var err error
-		if filepath.IsAbs(r.probe) {
-			_, err = os.Stat(r.probe)
-		} else {
-			_, err = exec.LookPath(r.probe)
-		}
-		if err != nil {
-			missing = append(missing, r.pkg)
-		}
-	}
-	if len(missing) > 0 {
+	if missing := debian.Missing(requirements); len(missing) > 0 {
 		return fmt.Errorf("%w: as root: apt-get install %s", ErrUnavailable, strings.Join(missing, " "))
 	}
 	return nil
