@@ -177,7 +177,8 @@ func (g *Gateway) makeDrivers(t *Tables, decode ReadCard) (desk.Simulator, error
 		}
 		g.drivers = append(g.drivers, serial.New(conf))
 	}
-	if len(r.USB) > 0 || r.NewDevices != configs.NewDevicesIgnore {
+	// A build without USB says so where USB was asked for, and is silent elsewhere.
+	if len(r.USB) > 0 || usb.Built && r.NewDevices != configs.NewDevicesIgnore {
 		g.usb = usb.New(g.usbConfig(t, decode))
 		g.drivers = append(g.drivers, g.usb)
 	}
