@@ -37,7 +37,9 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 		return err
 	}
 	// The watch is there before the first list, so that nothing is missed between.
-	h, err := watchHotplug(ctx)
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	h, err := watchHotplug(watching)
 	if err != nil {
 		d.log.Info("USB devices are looked for again and again", "every", relist, "reason", err)
 		h = &hotplug{ended: make(chan struct{})} // never tells
@@ -45,6 +47,8 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 	}
 	b, err := openBus()
 	if err != nil {
+		stopWatching()
+		<-h.ended
 		return fmt.Errorf("usb: start libusb: %w", err)
 	}
 	a := &attendance{d: d, bus: b, devices: map[address]*attended{}, emit: func(e drivers.Event) {
