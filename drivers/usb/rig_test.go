@@ -122,6 +122,21 @@ func (b *bench) want(types ...drivers.EventType) drivers.Event {
 	return e
 }
 
+// presented expects a card to be read. A reader out of step may be given up and taken
+// again before, which depends on how busy the machine is; nothing else may happen.
+func (b *bench) presented() drivers.Event {
+	b.Helper()
+	e := b.next()
+	for e.Type == drivers.Detached {
+		b.want(drivers.Attached)
+		e = b.next()
+	}
+	if e.Type != drivers.Presented {
+		b.Fatalf("event %q (fault %+v), want %q", e.Type, e.Fault, drivers.Presented)
+	}
+	return b.want(drivers.Completed)
+}
+
 // fault expects a fault.
 func (b *bench) fault(code drivers.FaultCode) drivers.Event {
 	b.Helper()
