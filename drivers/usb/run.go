@@ -5,7 +5,6 @@ package usb
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"cardferry/drivers"
@@ -29,9 +28,15 @@ const (
 	askAgain = time.Second
 )
 
+// grace is how long a reader, or the watch of the bus, may take to end. A transfer that
+// the kernel does not give back cannot be waited for: it would keep every other reader
+// from coming and going, and the daemon from ending.
+const grace = 5 * time.Second
+
 // Run reports events until ctx ends; see [drivers.Driver]. It returns an error when
 // the configuration can never work or libusb does not start. After ctx has ended
-// nothing is emitted any more, and Run returns when every goroutine has.
+// nothing is emitted any more, and Run returns when every goroutine has, but for one
+// that is stuck in a transfer (see grace).
 func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 	if err := d.cfg.check(); err != nil {
 		return err
@@ -75,8 +80,22 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 		}
 	}
 	a.end()
-	<-h.ended
+	if !endsWithin(grace, h.ended) || a.stuck {
+		return nil // libusb cannot be closed under a transfer
+	}
 	return b.close()
+}
+
+// endsWithin waits for the end of something and says whether it came in time.
+func endsWithin(d time.Duration, ended <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-t.C:
+		return false
+	}
 }
 
 // attendance is which devices are plugged in. It belongs to Run's goroutine.
@@ -86,6 +105,7 @@ type attendance struct {
 	emit    func(drivers.Event)
 	devices map[address]*attended
 	told    bool // that the bus cannot be listed
+	stuck   bool // a reader did not end and was left behind
 }
 
 // attended is one device that is plugged in.
@@ -199,11 +219,17 @@ func (a *attendance) decide(ctx context.Context) {
 // keep runs a keeper and returns what ends it.
 func (a *attendance) keep(ctx context.Context, k *keeper) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() { k.run(ctx) })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		k.run(ctx)
+	}()
 	return func() {
 		cancel()
-		running.Wait()
+		if !endsWithin(grace, ended) {
+			a.stuck = true
+			k.log.Error("the reader's transfer does not end; it is left behind", "after", grace)
+		}
 	}
 }
 
