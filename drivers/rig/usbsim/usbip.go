@@ -31,6 +31,10 @@ const (
 	lastErrorOffset = 20
 )
 
+// errLetGo says that the host ended the link: it disliked what the device said, or it
+// has ended itself.
+var errLetGo = errors.New("usbsim: the host let go of the device")
+
 // link is the host's end of the cable.
 type link interface {
 	io.ReadWriteCloser
@@ -66,7 +70,7 @@ func serve(c link, d *Device, gone <-chan struct{}) error {
 	default:
 	}
 	if errors.Is(err, io.EOF) {
-		return nil
+		return errLetGo
 	}
 	return err
 }
@@ -184,27 +188,33 @@ func (s *session) complete(ctx context.Context, q <-chan *urb) {
 		case u := <-q:
 			data, err := s.d.handleIn(u.ctx, u.ep, u.size)
 			u.cancel()
-			s.mu.Lock()
-			_, wanted := s.waiting[u.seq]
-			delete(s.waiting, u.seq)
-			s.mu.Unlock()
-			switch {
-			case wanted:
-				s.answer(u.seq, data, 0, err)
-			case len(data) > 0:
+			if !s.settle(u, data, err) && len(data) > 0 {
 				s.d.unsend(u.ep, data)
 			}
 		}
 	}
 }
 
-// unlink is the host's cancellation of a URB. Status 0 says that it had been
+// settle answers an IN transfer unless the host has cancelled it. The answer must be
+// on the wire before a cancellation is told to be too late: vhci_hcd drops a device
+// that answers a transfer it no longer knows.
+func (s *session) settle(u *urb, data []byte, err error) (wanted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, wanted = s.waiting[u.seq]; wanted {
+		delete(s.waiting, u.seq)
+		s.answer(u.seq, data, 0, err)
+	}
+	return wanted
+}
+
+// unlink is the host's cancellation of a URB. Status 0 says that it has been
 // answered already.
 func (s *session) unlink(seq, victim uint32) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	u := s.waiting[victim]
 	delete(s.waiting, victim)
-	s.mu.Unlock()
 	status := int32(0)
 	if u != nil {
 		u.cancel()
