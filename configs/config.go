@@ -129,14 +129,6 @@ type Virtual struct {
 	Enabled bool `config:"enabled" doc:"offer simulated readers (training, demo)"`
 }
 
-// HL7 is the MLLP listener for the hospital's systems.
-type HL7 struct {
-	Listen     string `config:"listen" doc:"address of the MLLP listener; empty is off"`
-	Charset    string `config:"charset" doc:"charset of messages that do not name one in MSH-18"`
-	MaxMessage Size   `config:"max_message" doc:"largest message accepted"`
-	TLS        TLS    `config:"tls"`
-}
-
 // Ingest is where other cardferries send their items.
 type Ingest struct {
 	Listen    string `config:"listen" doc:"address of POST /fhir; empty is off"`
@@ -197,7 +189,7 @@ func Default() Config {
 		DataDir: "/var/lib/cardferry",
 		Site:    Site{TimeZone: "Asia/Shanghai"},
 		Desk:    Desk{Listen: "127.0.0.1:8640"},
-		HL7:     HL7{MaxMessage: 16 << 20},
+		HL7:     HL7{MaxMessage: 16 << 20, MaxConnections: 256},
 		Upstream: Upstream{
 			Kind: UpstreamNone, Timeout: 30 * time.Second, Workers: 8,
 		},

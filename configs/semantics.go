@@ -27,7 +27,6 @@ func (c *checker) semantics(cfg *Config) {
 	c.address("admin.listen", cfg.Admin.Listen, true, false)
 	c.address("hl7.listen", cfg.HL7.Listen, false, true)
 	c.address("ingest.listen", cfg.Ingest.Listen, !cfg.Ingest.TLS.Enabled(), cfg.Ingest.TLS.Enabled())
-	c.tls("hl7.tls", cfg.HL7.TLS)
 	c.tls("ingest.tls", cfg.Ingest.TLS)
 	for _, o := range cfg.Desk.Origins {
 		u, err := url.Parse(o)
@@ -35,6 +34,7 @@ func (c *checker) semantics(cfg *Config) {
 			c.problem("desk.origins", "expected scheme://host[:port] without a path", `like "https://his.example.org"`)
 		}
 	}
+	c.hl7(cfg.HL7)
 	c.readers(cfg.Readers)
 	c.upstream(cfg.Upstream)
 	c.role(cfg)
@@ -109,6 +109,9 @@ func (c *checker) tls(key string, t TLS) {
 // hex as lsusb prints them, and as "cardferry readers" names a device.
 var usbMatch = regexp.MustCompile(`^[0-9a-fA-F]{4}:[0-9a-fA-F]{4}(:[ -~]{1,126}|@[0-9]+-[0-9.]+)?$`)
 
+// nameForm is a name that is safe as a label, a directory and an argument.
+var nameForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$`)
+
 func (c *checker) readers(r Readers) {
 	for i, u := range r.USB {
 		if !usbMatch.MatchString(u.Match) {
@@ -166,6 +169,9 @@ func (c *checker) upstream(u Upstream) {
 func (c *checker) role(cfg *Config) {
 	if !cfg.Role.Receives() && cfg.HL7.Listen != "" {
 		c.problem("hl7.listen", "a desk does not receive HL7", "set it on the hub, or role: all")
+	}
+	if !cfg.Role.Receives() && len(cfg.HL7.Destinations) > 0 {
+		c.problem("hl7.destinations", "a desk sends no HL7", "set them on the hub, or role: all")
 	}
 	if !cfg.Role.Receives() && cfg.Ingest.Listen != "" {
 		c.problem("ingest.listen", "a desk does not receive from others", "set it on the hub, or role: all")

@@ -54,6 +54,8 @@ func (g *Gateway) newMLLP() error {
 	}
 	g.mllp = &mllp.Server{
 		Handler: g.onFrame, MaxMessage: int(g.cfg.HL7.MaxMessage),
+		Allow: configs.Networks(g.cfg.HL7.Allow), MaxConns: g.cfg.HL7.MaxConnections,
+		Rate: float64(g.cfg.HL7.Rate), Idle: g.cfg.HL7.Idle,
 		OnEnd: func(peer mllp.Peer, cause mllp.Cause) {
 			if cause != mllp.PeerClosed && cause != mllp.Draining {
 				g.log.Warn("HL7 connection ended", "peer", peer.String(), "cause", cause)
