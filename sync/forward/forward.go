@@ -35,7 +35,10 @@ type Options struct {
 	Policy func(queue.Item) queue.Policy
 	// Responder names the upstream on parked items.
 	Responder string
-	Logger    *slog.Logger
+	// BackoffFirst and BackoffMost bound the wait after failures, which doubles
+	// from one to the other, with full jitter; 1 s and 1 min when zero.
+	BackoffFirst, BackoffMost time.Duration
+	Logger                    *slog.Logger
 
 	jitter func(time.Duration) time.Duration // rand.N when nil
 }
@@ -50,9 +53,15 @@ type Forwarder struct {
 
 	mu      sync.Mutex
 	state   State
-	tries   map[uint64]int               // failures of items not yet delivered
-	delayed map[*queue.Claim]*time.Timer // claims that wait for another try
+	tries   map[uint64]int           // failures of items not yet delivered
+	delayed map[*queue.Claim]another // claims that wait for another try
 	timers  sync.WaitGroup
+}
+
+// another try of an item is made when timer fires.
+type another struct {
+	timer *time.Timer
+	at    time.Time
 }
 
 // State is what the forwarder looks like at one moment. Codes are stable names.
@@ -66,6 +75,7 @@ type State struct {
 	NextProbe   time.Time // with BreakerOpen
 	InFlight    int       // deliveries under way
 	Delayed     int       // items that wait for another try of their own
+	NextTry     time.Time // the first of these; not before NextProbe
 	Delivered   uint64    // since New
 	Parked      uint64
 	Failed      uint64 // attempts that found the upstream unavailable
@@ -85,9 +95,16 @@ func New(s *queue.Store, up Upstream, prep Prepare, o Options) *Forwarder {
 	if o.jitter == nil {
 		o.jitter = func(d time.Duration) time.Duration { return rand.N(d + 1) } //nolint:gosec // spreads retries, guards nothing
 	}
+	if o.BackoffFirst <= 0 {
+		o.BackoffFirst = defaultFirst
+	}
+	if o.BackoffMost <= 0 {
+		o.BackoffMost = defaultMost
+	}
 	return &Forwarder{
-		store: s, up: up, prep: prep, o: o, gate: newGate(o.Workers, o.jitter),
-		tries: map[uint64]int{}, delayed: map[*queue.Claim]*time.Timer{},
+		store: s, up: up, prep: prep, o: o,
+		gate:  newGate(o.Workers, backoff{o.BackoffFirst, o.BackoffMost, o.jitter}),
+		tries: map[uint64]int{}, delayed: map[*queue.Claim]another{},
 	}
 }
 
@@ -98,6 +115,14 @@ func (f *Forwarder) State() State {
 	st := f.state
 	st.Delayed = len(f.delayed)
 	st.BreakerOpen, st.NextProbe, st.InFlight = f.gate.state()
+	for _, a := range f.delayed {
+		if st.NextTry.IsZero() || a.at.Before(st.NextTry) {
+			st.NextTry = a.at
+		}
+	}
+	if !st.NextTry.IsZero() && st.NextTry.Before(st.NextProbe) {
+		st.NextTry = st.NextProbe
+	}
 	return st
 }
 
@@ -137,7 +162,7 @@ func (f *Forwarder) work(ctx context.Context) error {
 		case err != nil:
 			failures++
 			f.o.Logger.Error("forward: an item cannot be read from the queue; trying again", "error", err)
-			if !sleep(ctx, backoff(failures, f.o.jitter)) {
+			if !sleep(ctx, f.gate.backoff.after(failures)) {
 				return nil
 			}
 			continue
@@ -256,20 +281,21 @@ func (f *Forwarder) unavailable(c *queue.Claim, it queue.Item, err error) verdic
 func (f *Forwarder) delay(c *queue.Claim, seq uint64, least time.Duration) {
 	f.tries[seq]++
 	f.timers.Add(1)
-	f.delayed[c] = time.AfterFunc(max(least, backoff(f.tries[seq], f.o.jitter)), func() {
+	wait := max(least, f.gate.backoff.after(f.tries[seq]))
+	f.delayed[c] = another{at: time.Now().Add(wait), timer: time.AfterFunc(wait, func() {
 		defer f.timers.Done()
 		f.mu.Lock()
 		delete(f.delayed, c)
 		f.mu.Unlock()
 		c.Release()
-	})
+	})}
 }
 
 // releaseDelayed gives all claims back at once.
 func (f *Forwarder) releaseDelayed() {
 	f.mu.Lock()
-	for c, t := range f.delayed {
-		if t.Stop() {
+	for c, a := range f.delayed {
+		if a.timer.Stop() {
 			c.Release()
 			f.timers.Done()
 		}

@@ -215,6 +215,25 @@ func TestOutageOfWeeksLosesNothing(t *testing.T) {
 	})
 }
 
+func TestBackoffIsBoundedAndTold(t *testing.T) {
+	down := answering(func(context.Context, int, upstream.Request) error {
+		return &upstream.Unavailable{Code: "connect", Err: errors.New("refused")}
+	})
+	o := Options{Workers: 1, BackoffFirst: 3 * time.Second, BackoffMost: 5 * time.Minute}
+	scenario(t, down, passOn, o, func(t *testing.T, s *queue.Store, f *Forwarder, u *scripted) {
+		enqueue(t, s, "only", "L")
+		for n, want := range []time.Duration{3, 6, 12, 24, 48, 96, 192, 300, 300} {
+			settle(t, "another failure", func() bool { return f.State().Failed == uint64(n+1) })
+			u.mu.Lock()
+			at := u.seen[n].at
+			u.mu.Unlock()
+			if got := f.State().NextTry.Sub(u.start) - at; got != want*time.Second {
+				t.Errorf("after %d failures the next try is told for %v later, want %v", n+1, got, want*time.Second)
+			}
+		}
+	})
+}
+
 func TestProbesBackOffOneAtATime(t *testing.T) {
 	down := answering(func(context.Context, int, upstream.Request) error {
 		return &upstream.Unavailable{Code: "connect", Err: errors.New("refused")}
@@ -403,7 +422,7 @@ func TestEndReleasesClaims(t *testing.T) {
 }
 
 func TestRampUpAfterOutage(t *testing.T) {
-	g := newGate(8, most)
+	g := newGate(8, backoff{time.Second, time.Minute, most})
 	g.leave(false, verdict{kind: failed, code: "connect"})
 	g.inFlight = 0
 	if !g.open {

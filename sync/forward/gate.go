@@ -7,23 +7,30 @@ import (
 	"time"
 )
 
-// Back-off bounds: 1 s doubling to 60 s, full jitter.
+// Back-off bounds where the options have none.
 const (
-	backoffFirst = time.Second
-	backoffMost  = time.Minute
+	defaultFirst = time.Second
+	defaultMost  = time.Minute
 )
 
 // softFailures is how many failures in a row open the breaker that may lie with
 // the item (a time-out, an internal error). Others open it at once.
 const softFailures = 3
 
-// backoff is the wait after so many failures in a row.
-func backoff(failures int, jitter func(time.Duration) time.Duration) time.Duration {
-	most := backoffMost
-	if failures < 7 {
-		most = min(most, backoffFirst<<max(failures-1, 0))
+// backoff is how failures are waited out: first, doubling up to most, with full
+// jitter.
+type backoff struct {
+	first, most time.Duration
+	jitter      func(time.Duration) time.Duration
+}
+
+// after is the wait after so many failures in a row.
+func (b backoff) after(failures int) time.Duration {
+	d := min(b.first, b.most)
+	for ; failures > 1 && d < b.most; failures-- {
+		d = min(2*d, b.most)
 	}
-	return jitter(most)
+	return b.jitter(d)
 }
 
 // sleep waits and reports false when ctx ended first.
@@ -73,7 +80,7 @@ func (v verdict) soft() bool {
 // goes through as a probe, and the first that is answered closes it.
 type gate struct {
 	workers int
-	jitter  func(time.Duration) time.Duration
+	backoff backoff
 
 	mu       sync.Mutex
 	change   *sync.Cond
@@ -85,8 +92,8 @@ type gate struct {
 	until    time.Time // next probe
 }
 
-func newGate(workers int, jitter func(time.Duration) time.Duration) *gate {
-	g := &gate{workers: workers, limit: workers, jitter: jitter}
+func newGate(workers int, b backoff) *gate {
+	g := &gate{workers: workers, limit: workers, backoff: b}
 	g.change = sync.NewCond(&g.mu)
 	return g
 }
@@ -148,7 +155,7 @@ func (g *gate) leave(probe bool, v verdict) {
 		g.limit = max(1, g.limit/2)
 		if g.open || !v.soft() || g.failures >= softFailures {
 			g.open = true
-			g.until = time.Now().Add(max(v.after, backoff(g.failures, g.jitter)))
+			g.until = time.Now().Add(max(v.after, g.backoff.after(g.failures)))
 		}
 	}
 	g.change.Broadcast()
