@@ -33,6 +33,10 @@ type Options struct {
 	Workers int
 	// Policy says what a parked item does to its lanes; nil holds them.
 	Policy func(queue.Item) queue.Policy
+	// Settled, if set, hears what became of an item: nil when the upstream has it, the
+	// refusal when it was parked. It is called before a delivery is recorded, so it can hear
+	// of one twice, and concurrently.
+	Settled func(it queue.Item, refused *upstream.Refused)
 	// Responder names the upstream on parked items.
 	Responder string
 	// BackoffFirst and BackoffMost bound the wait after failures, which doubles
@@ -88,6 +92,9 @@ func New(s *queue.Store, up Upstream, prep Prepare, o Options) *Forwarder {
 	}
 	if o.Policy == nil {
 		o.Policy = func(queue.Item) queue.Policy { return queue.Hold }
+	}
+	if o.Settled == nil {
+		o.Settled = func(queue.Item, *upstream.Refused) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -193,6 +200,7 @@ func (f *Forwarder) handle(ctx context.Context, c *queue.Claim) verdict {
 	switch {
 	case err == nil:
 		f.delivered(it.Seq)
+		f.o.Settled(it, nil)
 		if err := c.Done(); err != nil {
 			f.o.Logger.Warn("forward: a delivery was not recorded and will be repeated", "seq", it.Seq, "error", err)
 		}
@@ -244,6 +252,13 @@ func (f *Forwarder) park(c *queue.Claim, it queue.Item, r *upstream.Refused, res
 	}
 	err := c.Park(p)
 	f.o.Logger.Warn("forward: item parked; retry or drop it", "seq", it.Seq, "code", p.Code, "policy", p.Policy.String(), "error", err)
+	if f.parked(c, it, r, responder, err) {
+		f.o.Settled(it, r)
+	}
+}
+
+// parked takes note of an item that was parked, or delays it when that failed.
+func (f *Forwarder) parked(c *queue.Claim, it queue.Item, r *upstream.Refused, responder string, err error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if responder != "" || r.Status != 0 {
@@ -251,10 +266,11 @@ func (f *Forwarder) park(c *queue.Claim, it queue.Item, r *upstream.Refused, res
 	}
 	if err != nil {
 		f.delay(c, it.Seq, 0)
-		return
+		return false
 	}
 	delete(f.tries, it.Seq)
 	f.state.Parked++
+	return true
 }
 
 // unavailable keeps the claim, and so the lane's order, until the item's own next

@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -307,11 +308,20 @@ func TestRefusalParks(t *testing.T) {
 		}
 		return nil
 	})
+	var mu sync.Mutex
+	settled := map[string]string{}
 	o := Options{Workers: 2, Responder: "platform", Policy: func(it queue.Item) queue.Policy {
 		if it.ID == "b1" {
 			return queue.Continue
 		}
 		return queue.Hold
+	}, Settled: func(it queue.Item, r *upstream.Refused) {
+		mu.Lock()
+		defer mu.Unlock()
+		settled[it.ID] = "delivered"
+		if r != nil {
+			settled[it.ID] = r.Code
+		}
 	}}
 	scenario(t, refuse, passOn, o, func(t *testing.T, s *queue.Store, f *Forwarder, u *scripted) {
 		for _, id := range []string{"a1", "a2", "b1", "b2"} {
@@ -342,6 +352,11 @@ func TestRefusalParks(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle(t, "a2 delivered", func() bool { return f.State().Delivered == 2 })
+		mu.Lock()
+		defer mu.Unlock()
+		if want := map[string]string{"a1": "invalid", "a2": "delivered", "b1": "invalid", "b2": "delivered"}; !maps.Equal(settled, want) {
+			t.Errorf("settled %v, want %v", settled, want)
+		}
 	})
 }
 
