@@ -187,9 +187,10 @@ func (c *conn) message(ctx, handlers context.Context, msg []byte) error {
 	}
 	c.server.counters.message(len(msg))
 	reply := c.server.Handler(handlers, msg, c.peer)
-	if reply.ACK == nil {
+	if reply.ACK == nil && len(reply.Also) == 0 {
 		c.server.counters.silent()
-	} else if err := c.answer(reply.ACK); err != nil {
+	}
+	if err := c.answer(reply); err != nil {
 		return &endedError{WriteFailed}
 	}
 	switch reply.Then {
@@ -202,16 +203,30 @@ func (c *conn) message(ctx, handlers context.Context, msg []byte) error {
 	return nil
 }
 
-// answer sends one acknowledgement in one write.
-func (c *conn) answer(ack []byte) error {
-	c.out = AppendFrame(c.out[:0], ack)
+// answer sends a reply's frames, each in one write.
+func (c *conn) answer(r Reply) error {
+	if r.ACK != nil {
+		if err := c.send(r.ACK); err != nil {
+			return err
+		}
+	}
+	for _, msg := range r.Also {
+		if err := c.send(msg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) send(msg []byte) error {
+	c.out = AppendFrame(c.out[:0], msg)
 	if err := c.net.SetWriteDeadline(time.Now().Add(positive(c.server.Write, defaultWrite))); err != nil {
 		return err
 	}
 	if _, err := c.net.Write(c.out); err != nil {
 		return err
 	}
-	c.server.counters.answered(answerCode(ack))
+	c.server.counters.answered(answerCode(msg))
 	return nil
 }
 
@@ -231,7 +246,7 @@ func (c *conn) tooLarge(ctx context.Context) {
 		return
 	}
 	nak := hl7.NAK(head, hl7.ErrTooLarge, hl7.AckInfo{Now: time.Now()})
-	if c.answer(nak) == nil {
+	if c.send(nak) == nil {
 		c.linger(ctx)
 	}
 }

@@ -14,17 +14,6 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Peer is who sent a message.
-type Peer struct {
-	Addr netip.AddrPort
-	Conn uint64 // number of the connection since the server was made, from 1
-	// TLS is the verified state of the connection, nil on a plain one.
-	TLS *tls.ConnectionState
-}
-
-// String is the peer's address.
-func (p Peer) String() string { return p.Addr.String() }
-
 // Action is what happens to the connection after a reply.
 type Action uint8
 
@@ -40,7 +29,11 @@ const (
 
 // Reply is a handler's answer.
 type Reply struct {
-	ACK  []byte // the acknowledgement message, unframed; nil sends none
+	ACK []byte // the acknowledgement message, unframed; nil sends none
+	// Also are messages to send right behind ACK, unframed and in order: the
+	// application acknowledgement that follows an accept acknowledgement in
+	// enhanced mode, for one. Each is a frame of its own and counted by its MSA-1.
+	Also [][]byte
 	Then Action
 }
 

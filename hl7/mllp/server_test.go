@@ -251,6 +251,24 @@ func TestHandlerDecides(t *testing.T) {
 	e.want(t, HandlerPanicked)
 }
 
+func TestAReplyMayHaveMoreThanOneMessage(t *testing.T) {
+	srv := &Server{Handler: func(_ context.Context, msg []byte, _ Peer) Reply {
+		now := time.Now()
+		return Reply{ACK: hl7.ACK(msg, hl7.AckInfo{Code: hl7.CA, Now: now}), Also: [][]byte{hl7.ACK(msg, hl7.AckInfo{Code: hl7.AA, Now: now})}}
+	}}
+	addr, _ := serve(t, srv)
+	s := dial(t, addr)
+	s.write(string(AppendFrame(AppendFrame(nil, []byte(adt("1"))), []byte(adt("2")))))
+	for _, id := range []string{"1", "2"} {
+		s.wantAck("CA", id)
+		s.wantAck("AA", id)
+	}
+	_ = s.conn.Close()
+	if st := srv.Stats(); st.Answers[hl7.CA] != 2 || st.Answers[hl7.AA] != 2 || st.Silent != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestDrainLetsTheHandlerFinishAndAnswer(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
