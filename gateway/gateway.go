@@ -164,7 +164,7 @@ func (g *Gateway) listen() error {
 			return fmt.Errorf("%s: %w; another program uses the address, or it is not on this machine", key, err)
 		}
 		if t.Enabled() {
-			conf, err := serverTLS(t)
+			conf, err := newServerTLS(t, g.log)
 			if err != nil {
 				return errors.Join(fmt.Errorf("%s: %w", key, err), l.Close())
 			}

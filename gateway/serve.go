@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -65,7 +63,7 @@ func (g *Gateway) newMLLP() error {
 	if !g.cfg.HL7.TLS.Enabled() {
 		return nil
 	}
-	conf, err := serverTLS(g.cfg.HL7.TLS)
+	conf, err := newServerTLS(g.cfg.HL7.TLS, g.log)
 	if err != nil {
 		return fmt.Errorf("hl7.tls: %w", err)
 	}
@@ -110,27 +108,6 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return <-stopped
-}
-
-func serverTLS(t configs.TLS) (*tls.Config, error) {
-	cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("tls certificate: %w", err)
-	}
-	conf := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	if t.ClientCAFile == "" {
-		return conf, nil
-	}
-	pem, err := os.ReadFile(t.ClientCAFile)
-	if err != nil {
-		return nil, fmt.Errorf("tls client CA: %w", err)
-	}
-	conf.ClientCAs = x509.NewCertPool()
-	if !conf.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, errors.New("tls client CA: no PEM certificate in client_ca_file")
-	}
-	conf.ClientAuth = tls.RequireAndVerifyClientCert
-	return conf, nil
 }
 
 // readSecret reads a secret from a file without its line end; "" names none.
