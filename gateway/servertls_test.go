@@ -89,7 +89,7 @@ func TestRenewedCertificateIsUsedWithoutARestart(t *testing.T) {
 	}
 	l := tls.NewListener(tcp, conf)
 	defer func() { _ = l.Close() }()
-	anyServer := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the test looks at which certificate is shown
+	anyServer := &tls.Config{InsecureSkipVerify: true} // the test looks at which one is shown
 
 	expect := func(step, want string) {
 		t.Helper()
