@@ -94,6 +94,14 @@ func TestAllMistakesAreToldAtOnce(t *testing.T) {
 	}
 }
 
+// Only so many mistakes are told; that must not let a broken rule pass for a whole one.
+func TestARuleBrokenBehindManyMistakes(t *testing.T) {
+	const rule = "  - {name: a, version: 1, medium: m, match: '(', tests: {accept: [A], reject: [B]}}\n"
+	if _, err := loadErr("rules:\n" + strings.Repeat(rule, 40)); err == nil || !strings.Contains(err.Error(), "r.yaml:2:45: pattern:") {
+		t.Error(err)
+	}
+}
+
 func TestFileSizeIsLimited(t *testing.T) {
 	if _, err := loadErr("#" + strings.Repeat("x", 1<<20)); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Error(err)

@@ -69,15 +69,15 @@ func LoadKeys(fsys fs.FS) (Keys, error) {
 		for _, f := range files {
 			found, err := loadKeyFile(fsys, f)
 			if err != nil {
-				d.errs = append(d.errs, &Error{File: f, Message: err.Error()})
+				d.fail(&Error{File: f, Message: err.Error()})
 			}
 			keys.sets[set] = append(keys.sets[set], found...)
 		}
 		if len(files) > 0 && len(keys.sets[set]) == 0 {
-			d.errs = append(d.errs, &Error{File: e.Name(), Message: "no usable key; want P-256 or RSA of 2048 bits or more"})
+			d.fail(&Error{File: e.Name(), Message: "no usable key; want P-256 or RSA of 2048 bits or more"})
 		}
 		if len(keys.sets[set]) > maxKeys {
-			d.errs = append(d.errs, &Error{File: e.Name(), Message: fmt.Sprintf("more than %d keys in one set", maxKeys)})
+			d.fail(&Error{File: e.Name(), Message: fmt.Sprintf("more than %d keys in one set", maxKeys)})
 		}
 	}
 	return keys, d.Err()

@@ -40,9 +40,10 @@ const maxMistakes = 20
 type Decoder struct {
 	// Scope is the caller's: what its own NodeDecoders need to know of the
 	// surroundings of a node. This package leaves it alone.
-	Scope any
-	file  string
-	errs  []error
+	Scope    any
+	file     string
+	errs     []error
+	mistakes int // all of them, also those that errs has no room for
 }
 
 // NewDecoder returns a decoder whose mistakes name the file.
@@ -82,22 +83,27 @@ type NodeDecoder interface {
 
 // Fail notes a mistake at n; its text says what is wrong and what is wanted.
 func (d *Decoder) Fail(n *yaml.Node, format string, args ...any) {
-	if len(d.errs) < maxMistakes {
-		d.errs = append(d.errs, &Error{d.file, n.Line, n.Column, fmt.Sprintf(format, args...)})
+	d.fail(&Error{d.file, n.Line, n.Column, fmt.Sprintf(format, args...)})
+}
+
+func (d *Decoder) fail(e *Error) {
+	if d.mistakes++; d.mistakes <= maxMistakes {
+		d.errs = append(d.errs, e)
 	}
 }
 
-// Mistakes is how many were noted so far (at most 20 are kept).
-func (d *Decoder) Mistakes() int { return len(d.errs) }
+// Mistakes is how many were noted so far. That it did not grow is how a NodeDecoder
+// knows that what it decoded is whole.
+func (d *Decoder) Mistakes() int { return d.mistakes }
 
-// Err returns all mistakes, joined, or nil. Each is an *Error.
+// Err returns the first 20 mistakes, joined, or nil. Each is an *Error.
 func (d *Decoder) Err() error { return errors.Join(d.errs...) }
 
 // Decode fills v, a pointer, from n: by v's own DecodeNode, else by kind. Structs
 // go by their yaml tags: "name", "name,required", ",inline".
 func (d *Decoder) Decode(n *yaml.Node, v any) {
 	if n == nil { // the root of an empty file
-		d.errs = append(d.errs, &Error{File: d.file, Message: "file is empty"})
+		d.fail(&Error{File: d.file, Message: "file is empty"})
 		return
 	}
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
@@ -254,7 +260,7 @@ func (d *Decoder) Choice(n *yaml.Node, words ...string) string {
 
 // Unknown reports a word that is none of known, with the likely right one.
 func (d *Decoder) Unknown(n *yaml.Node, what string, known []string) {
-	slices.Sort(known)
+	known = slices.Sorted(slices.Values(known))
 	if best := nearest(n.Value, known); best != "" {
 		d.Fail(n, "unknown %s %q; did you mean %q?", what, n.Value, best)
 		return

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 )
 
 func contains(err error, text string) bool { return strings.Contains(err.Error(), text) }
@@ -96,6 +97,34 @@ func TestDecoderMistakes(t *testing.T) {
 	}
 	if err := tryYAML(many.String(), &s); err == nil || strings.Count(err.Error(), "\n") != maxMistakes-1 {
 		t.Errorf("not bounded: %v", err)
+	}
+}
+
+// Whoever asks whether a node was whole gets the right answer however many mistakes
+// came before, though not all of them are kept.
+func TestMistakesAreCountedBeyondThoseKept(t *testing.T) {
+	d := NewDecoder("test")
+	for i := range 3 * maxMistakes {
+		if d.Mistakes() != i {
+			t.Fatalf("%d mistakes after %d", d.Mistakes(), i)
+		}
+		d.Fail(&yaml.Node{Line: i + 1}, "wrong")
+	}
+	if got := strings.Count(d.Err().Error(), "wrong"); got != maxMistakes {
+		t.Errorf("%d mistakes are kept", got)
+	}
+}
+
+// The words that are known stay as the caller has them.
+func TestUnknownLeavesTheKnownAlone(t *testing.T) {
+	known := []string{"nul", "ff", "zero"}
+	d := NewDecoder("test")
+	d.Unknown(&yaml.Node{Value: "blank"}, "padding", known)
+	if err := d.Err(); err == nil || !contains(err, "known: ff, nul, zero") {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"nul", "ff", "zero"}, known); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -163,7 +163,7 @@ func (t *tlv) DecodeNode(d *Decoder, n *yaml.Node) {
 		return
 	}
 	if !slices.Contains(tlvForms, t.Form) {
-		d.Unknown(at(n, t.Form), "tlv form", slices.Clone(tlvForms))
+		d.Unknown(at(n, t.Form), "tlv form", tlvForms)
 	}
 	if byPosition := TLVForm(t.Form) == TLVASCIIHex; byPosition != (t.Index != nil) || byPosition != (t.Path == "") {
 		d.Fail(n, "form ascii-hex goes with index, every other form with path")
