@@ -27,12 +27,15 @@ type Info struct {
 	ATR         []byte
 	Protocol    Protocol
 	Contactless bool
+	// Reader is the name of the reader (drivers.Reader), where its driver says it.
+	Reader string
 }
 
 // Channel is one card in a reader. Transmit sends one raw command APDU and
 // returns the response APDU with its status word in the last two bytes. It
 // returns an error that wraps drivers.ErrCardRemoved when the card left, and it
-// returns when ctx ends. The engine calls it from one goroutine at a time.
+// returns when ctx ends. The engine calls it from one goroutine at a time. What else a
+// channel may have is in transport.go.
 type Channel interface {
 	Transmit(ctx context.Context, cmd []byte) ([]byte, error)
 }

@@ -25,6 +25,7 @@ func (p *Profile) compile(d *decode.Decoder, root *yaml.Node) {
 	} else {
 		p.variants = s.Variants
 	}
+	p.checkPrompts(d, root)
 	c := &stepCheck{d: d, p: p, captures: map[string]decode.Kind{}}
 	c.inMacro = true
 	for i, e := range s.Define {
@@ -75,7 +76,7 @@ func (p *Profile) defaults() {
 	if s.Limits.Time == 0 {
 		s.Limits.Time = duration(10 * time.Second)
 	}
-	if s.Says != nil && s.Assurance == "" {
+	if s.Says != nil && s.Assurance == "" && s.Steps == nil && s.Variants == nil {
 		s.Assurance = assuranceWord(drivers.UIDOnly)
 	}
 }
@@ -97,6 +98,9 @@ func (p *Profile) checkHead(d *decode.Decoder, root *yaml.Node) {
 		d.Fail(root, "match.protocol is T=0 or T=1, match.interface is contact or contactless")
 	}
 	l, t := s.Limits, s.Transport
+	if _, known := disconnects[t.Disconnect]; !known || t.ColdReset != "" && t.ColdReset != "on-fail" {
+		d.Fail(root, "transport.disconnect is leave, reset or unpower, transport.cold-reset is on-fail")
+	}
 	if t.Chunk > maxShort || l.APDUs > maxAPDUs || l.Bytes > maxBytes || time.Duration(l.Time) > maxTime || time.Duration(t.Settle) > maxSettle || time.Duration(t.RetryDelay) > maxSettle {
 		d.Fail(root, "at most: chunk %d, apdus %d, bytes %d, time %v, settle and retry-delay %v", maxShort, maxAPDUs, maxBytes, maxTime, maxSettle)
 	}
@@ -104,7 +108,7 @@ func (p *Profile) checkHead(d *decode.Decoder, root *yaml.Node) {
 		if !slices.Contains(saysCodes, string(s.Says.Code)) {
 			d.Unknown(&yaml.Node{Value: string(s.Says.Code), Line: root.Line, Column: root.Column}, "says.code", slices.Clone(saysCodes))
 		}
-		if s.Assurance != assuranceWord(drivers.UIDOnly) {
+		if s.Assurance != assuranceWord(drivers.UIDOnly) && s.Steps == nil && s.Variants == nil {
 			d.Fail(root, "a profile with says reads nothing: assurance is uid-only")
 		}
 	}
@@ -133,7 +137,7 @@ func (p *Profile) checkShape(d *decode.Decoder, root *yaml.Node) {
 		}
 	}
 	switch {
-	case s.Says != nil:
+	case s.Says != nil && !has["steps"] && !has["variants"]:
 		without("says", "steps", "variants", "fields", "output", "release", "constants")
 	case has["variants"]:
 		without("variants", "steps")
@@ -229,6 +233,10 @@ func (c *stepCheck) operation(st *step, at *yaml.Node, macros decode.Ordered[mac
 		if op.ranged() {
 			maps.Copy(c.captures, op.captures())
 		}
+	case *prompt:
+		for _, n := range op.As.names() {
+			c.captures[n] = decode.KindText
+		}
 	case *memoryCard:
 		c.memory = true
 	case *readMemory:
@@ -247,6 +255,39 @@ func (c *stepCheck) operation(st *step, at *yaml.Node, macros decode.Ordered[mac
 	}
 	if err != nil {
 		c.d.Fail(at, "%v", err)
+	}
+}
+
+// checkPrompts checks that steps ask at most once, where nothing is repeated or caught,
+// and that the profile says what is told without an answer.
+func (p *Profile) checkPrompts(d *decode.Decoder, root *yaml.Node) {
+	asks := func(st step) bool { _, ok := st.op.(*prompt); return ok }
+	all, top := 0, 0
+	for _, st := range p.everyStep() {
+		if asks(*st) {
+			all++
+		}
+	}
+	for i := range p.variants {
+		n := 0
+		for _, st := range p.variants[i].Steps {
+			if asks(st) {
+				n++
+			}
+		}
+		if n > 1 {
+			d.Fail(root, "a card is asked for once: steps hold more than one prompt")
+		}
+		top += n
+	}
+	p.asks = all > 0
+	switch {
+	case all != top:
+		d.Fail(root, "prompt stands in steps itself, not in a probe, a macro, try or for-each")
+	case p.asks && p.spec.Says == nil:
+		d.Fail(root, "a profile that prompts needs says: what is told without an answer")
+	case !p.asks && p.spec.Says != nil && (p.spec.Steps != nil || p.spec.Variants != nil):
+		d.Fail(root, "says goes without steps, variants, fields, output, release and constants, unless a step prompts")
 	}
 }
 

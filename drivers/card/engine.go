@@ -20,6 +20,15 @@ type Options struct {
 	MifareKeys func(name string) ([]byte, bool)
 	// Keys are the public keys that signed fields are checked with.
 	Keys decode.Keys
+	// Prompt puts a question to whoever holds the card and returns the answer, or
+	// ErrPromptDeclined, or when ctx ends. It is called from any goroutine, for
+	// several readers at a time, once for a presented card and never again by itself.
+	// The answer is a secret of the card and its holder: it is in no error, log or
+	// recording. Without Prompt, profiles that need it say in words what the card
+	// needs.
+	Prompt func(ctx context.Context, p Prompt) (string, error)
+	// PromptWait is how long a person has to answer; 0 means two minutes.
+	PromptWait time.Duration
 }
 
 // Engine reads cards by their profiles. It is immutable and safe for concurrent
@@ -100,6 +109,7 @@ func (e *Engine) read(ctx context.Context, ch Channel, info Info, tr *trace) (dr
 				broken = fmt.Errorf("probe for %s: %w", p.Name(), err)
 			}
 			if ok {
+				setTransport(ch, p.spec.Transport.wanted())
 				return e.finish(ctx, r)
 			}
 		}
@@ -157,19 +167,34 @@ func (e *Engine) probe(ctx context.Context, p *Profile, v *variant, here *presen
 	return r, true, nil
 }
 
+// told is the read of a card that is recognised and not read: what it needs, and what
+// was wrong with the answer to a prompt.
+func (p *Profile) told(warning string) drivers.Read {
+	read := newRead(p.Name(), p.Label(), drivers.UIDOnly)
+	read.Warnings = []drivers.Warning{{Code: string(p.spec.Says.Code)}}
+	if warning != "" {
+		read.Warnings = append(read.Warnings, drivers.Warning{Code: warning})
+	}
+	return read
+}
+
 // finish runs the steps and builds the result.
 func (e *Engine) finish(ctx context.Context, r *run) (drivers.Read, error) {
 	p := r.p
-	if p.spec.Says != nil {
-		read := newRead(p.Name(), p.Label(), drivers.UIDOnly)
-		read.Warnings = []drivers.Warning{{Code: string(p.spec.Says.Code)}}
-		return read, nil
+	if p.spec.Says != nil && !p.asks {
+		return p.told(""), nil
+	}
+	err := e.legs(ctx, r)
+	r.secret = ""
+	var told *tellError
+	if errors.As(err, &told) {
+		return p.told(told.warning), nil
+	}
+	if err != nil {
+		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.spec.Limits.Time))
 	defer cancel()
-	if _, err := r.steps(ctx, r.v.Steps); err != nil {
-		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
-	}
 	read := newRead(p.Name(), p.Label(), drivers.Assurance(p.spec.Assurance))
 	if r.v.Name != "" {
 		r.captures["variant"] = decode.TextValue(r.v.Name)

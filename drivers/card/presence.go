@@ -22,6 +22,9 @@ type selected struct {
 	sw   statusWord
 }
 
+// forget is for when others could talk to the card: nothing is known to be selected.
+func (s *session) forget() { s.last, s.control, s.opened, s.memory = nil, nil, opened{}, "" }
+
 func newPresence(ch Channel, info Info) *presence {
 	return &presence{ch: ch, info: info, since: time.Now(), refused: map[string]statusWord{}}
 }

@@ -22,6 +22,7 @@ type ProfileError = decode.Error
 type Profile struct {
 	spec     spec
 	variants []variant // at least one, of a profile that has none the profile itself
+	asks     bool      // a step prompts
 	allow    []classInstruction
 	hints    map[string][]hint // how fields look into captures
 	file     string
@@ -37,7 +38,8 @@ func (p *Profile) Label() string { return fmt.Sprintf("%s@%d", p.spec.Profile, p
 func (p *Profile) Title() string { return p.spec.Title }
 
 // Says returns why the profile does not read its card, such as "needs_pin", and a
-// sentence about it; both are empty for a profile that reads.
+// sentence about it; both are empty for a profile that reads. Of a profile that
+// prompts they are what a read says that got no answer.
 func (p *Profile) Says() (code, about string) {
 	if p.spec.Says == nil {
 		return "", ""
@@ -56,7 +58,7 @@ type spec struct {
 	Assurance assuranceWord            `yaml:"assurance" doc:"how much a read proves; with says always uid-only"`
 	Match     matching                 `yaml:"match,required" doc:"how the card is recognised"`
 	Refuse    []refusal                `yaml:"refuse" doc:"cards to turn away, by their exact ATR"`
-	Says      *says                    `yaml:"says" doc:"in place of steps, fields and output: the card is recognised and told to the clerk in words"`
+	Says      *says                    `yaml:"says" doc:"in place of steps, fields and output: the card is recognised and told to the clerk in words; beside a prompt: when it is not answered"`
 	Transport transport                `yaml:"transport" doc:"how the card wants to be talked to"`
 	Limits    limits                   `yaml:"limits" doc:"when to give up"`
 	Allow     []hexNumber              `yaml:"allow" doc:"CLA INS pairs outside class 00 that apdu and get-data may send"`
@@ -87,6 +89,10 @@ type transport struct {
 	Settle      duration    `yaml:"settle" doc:"wait between the first look at the card and the first command"`
 	Extended    bool        `yaml:"extended" doc:"try extended Le under T=1, fall back to chunks"`
 	Chunk       int         `yaml:"chunk" doc:"largest short read, 1 to 256; 255 without it"`
+
+	Exclusive  bool           `yaml:"exclusive" doc:"keep other programs away from the card while it is read"`
+	Disconnect disconnectWord `yaml:"disconnect" doc:"what becomes of the card afterwards: leave as it is (without the key), reset, or unpower"`
+	ColdReset  coldResetWord  `yaml:"cold-reset" doc:"on-fail: a try after a failed read begins with power off and on"`
 }
 
 type getResponse struct {

@@ -41,6 +41,7 @@ func (e *Engine) Replay(ctx context.Context, r io.Reader) (drivers.Read, error) 
 func (e *Engine) withKeysOf(c *isocard.Card) *Engine {
 	own := e.options.MifareKeys
 	with := *e
+	with.options.Prompt = nil // nobody holds a replayed card
 	with.options.MifareKeys = func(name string) ([]byte, bool) {
 		if k, ok := c.Key(name); ok {
 			return k, true

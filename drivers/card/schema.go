@@ -56,7 +56,7 @@ func together() map[string]any {
 	}
 	return map[string]any{
 		"if":   need("says"),
-		"then": map[string]any{"allOf": []any{none("steps", "variants", "fields", "output", "release", "constants"), recognisable()}},
+		"then": map[string]any{"if": map[string]any{"anyOf": []any{need("steps"), need("variants")}}, "then": reads, "else": map[string]any{"allOf": []any{none("fields", "output", "release", "constants"), recognisable()}}},
 		"else": reads,
 	}
 }

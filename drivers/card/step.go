@@ -71,6 +71,7 @@ var operations = []struct {
 	{"mifare-read", func() operation { return &mifareRead{} }, "blocks of one MIFARE Classic sector, opened with a key of the site; a key that the site has not configured is a refusal 6982 with the warning needs_key", "mifare-read: {sector: 1, blocks: [0, 1], key: clinic, as: name-block}"},
 	{"memory-card", func() operation { return &memoryCard{} }, "name the memory card that lies in the reader; before read-memory", "memory-card: {dialect: acs, type: sle4442}"},
 	{"read-memory", func() operation { return &readMemory{} }, "bytes of the memory card named before; nothing is ever written and no code presented", "read-memory: {address: 100, length: 14, as: number-bytes}"},
+	{"prompt", func() operation { return &prompt{} }, "ask whoever holds the card, once, while the card is not held; in steps itself, never inside another one. Without an answer the read is that of says", "prompt: {kind: mrz}"},
 	{"for-each", func() operation { return &forEach{} }, "steps once per value of a loop variable", `for-each: {var: n, from: 1, to: 15, steps: [select-file: {fid: "${n}"}]}`},
 	{"try", func() operation { return &try{} }, "steps that may be refused, and what happens then", `try: {steps: [read-binary: {sfi: 03, length: eof, as: gvd}], on: ["69xx"], partial: true}`},
 }
@@ -129,7 +130,8 @@ type run struct {
 	captures map[string]decode.Value
 	notes    map[string]string
 	partial  bool
-	done     int // steps so far
+	done     int    // steps so far
+	secret   string // the answer to a prompt, as long as the steps run
 	trace    *trace
 	warnings []drivers.Warning
 }

@@ -45,6 +45,9 @@ type noting struct {
 	t *trace
 }
 
+// Unwrap is the channel itself, for what it can do beside Transmit.
+func (n noting) Unwrap() Channel { return n.Channel }
+
 func (n noting) Transmit(ctx context.Context, cmd []byte) ([]byte, error) {
 	resp, err := n.Channel.Transmit(ctx, cmd)
 	if err == nil && len(resp) >= 2 {
