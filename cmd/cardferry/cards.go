@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,9 +14,6 @@ import (
 	"cardferry/drivers/card"
 	"cardferry/gateway"
 )
-
-// maxInput bounds what a command reads from a file or standard input, bytes.
-const maxInput = 64 << 20
 
 // tablesFlag is --tables, the site's own tables.
 func tablesFlag(cmd *cobra.Command) *string {
@@ -144,7 +138,7 @@ func cardNewCommand() *cobra.Command {
 		defer func() { _ = in.Close() }()
 		text, err := readAll(in)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", args[0], err)
 		}
 		profile, err := card.Skeleton(text, *name)
 		if err != nil {
@@ -154,96 +148,4 @@ func cardNewCommand() *cobra.Command {
 		return err
 	}
 	return cmd
-}
-
-// tableTest makes a command that replays the tests which tables carry.
-func tableTest(short string, replay func(context.Context, *gateway.Tables, *tally)) *cobra.Command {
-	cmd := &cobra.Command{Use: "test", Short: short, Args: cobra.NoArgs}
-	tables := tablesFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		t, err := gateway.LoadTables(*tables, nil)
-		if err != nil {
-			return err
-		}
-		var tally tally
-		replay(cmd.Context(), t, &tally)
-		return tally.report(cmd.OutOrStdout())
-	}
-	return cmd
-}
-
-// tally counts tests and keeps the failures.
-type tally struct {
-	run    int
-	failed []string
-}
-
-func (t *tally) add(name string, err error) {
-	t.run++
-	if err != nil {
-		t.failed = append(t.failed, fmt.Sprintf("%s: %v", name, err))
-	}
-}
-
-// explain adds lines to the failure noted last.
-func (t *tally) explain(diff string) {
-	if diff == "" || len(t.failed) == 0 {
-		return
-	}
-	t.failed[len(t.failed)-1] += "\n  " + strings.ReplaceAll(strings.TrimRight(diff, "\n"), "\n", "\n  ")
-}
-
-func (t *tally) report(w io.Writer) error {
-	for _, f := range t.failed {
-		if _, err := fmt.Fprintln(w, "FAIL", f); err != nil {
-			return err
-		}
-	}
-	if _, err := fmt.Fprintf(w, "%d passed, %d failed\n", t.run-len(t.failed), len(t.failed)); err != nil {
-		return err
-	}
-	if len(t.failed) > 0 {
-		return errors.New("a table fails its own tests")
-	}
-	return nil
-}
-
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usageError{fmt.Errorf("%s needs %s", cmd.CommandPath(), what)}
-		}
-		return nil
-	}
-}
-
-func open(cmd *cobra.Command, name string) (io.ReadCloser, error) {
-	if name == "-" {
-		return io.NopCloser(cmd.InOrStdin()), nil
-	}
-	return os.Open(name)
-}
-
-// input reads standard input whole.
-func input(cmd *cobra.Command, isHex bool) ([]byte, error) {
-	b, err := readAll(cmd.InOrStdin())
-	if err != nil || !isHex {
-		return b, err
-	}
-	b, err = hex.DecodeString(strings.Join(strings.Fields(string(b)), ""))
-	if err != nil {
-		return nil, fmt.Errorf("standard input is not hexadecimal: %w", err)
-	}
-	return b, nil
-}
-
-func readAll(r io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxInput+1))
-	if err == nil && len(b) > maxInput {
-		err = fmt.Errorf("the input is larger than %d MB", maxInput>>20)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read standard input: %w", err)
-	}
-	return b, nil
 }

@@ -194,7 +194,7 @@ func message(cmd *cobra.Command, args []string) ([]byte, error) {
 	defer func() { _ = in.Close() }()
 	raw, err := readAll(in)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if !bytes.ContainsRune(raw, '\r') {
 		raw = bytes.ReplaceAll(bytes.TrimRight(raw, "\n"), []byte("\n"), []byte("\r"))

@@ -113,9 +113,9 @@ func checkCertificate(key, path string) []Finding {
 	day := cert.NotAfter.Format(time.DateOnly)
 	switch {
 	case left <= 0:
-		return fail(check, key+" ended on "+day, "renew it and restart cardferry")
+		return fail(check, key+" ended on "+day, "renew it; the new one is used without a restart")
 	case left < expiresSoon:
-		return warn(check, key+" ends on "+day, "renew it and restart cardferry")
+		return warn(check, key+" ends on "+day, "renew it; the new one is used without a restart")
 	}
 	return ok(check, key+" is good until "+day)
 }
