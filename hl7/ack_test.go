@@ -20,7 +20,7 @@ func TestACK(t *testing.T) {
 	rejected := ackInfo(AE)
 	rejected.ErrorCode, rejected.Location, rejected.Text = RequiredFieldMissing, Path{Segment: "MSH", Field: 10}, "a|b"
 	located := ackInfo(AE)
-	located.ErrorCode, located.Location = DataTypeError, Path{"PID", 1, 3, 2, 1, 0}
+	located.ErrorCode, located.Location = DataTypeError, Path{Segment: "PID", Occurrence: 1, Field: 3, Repetition: 2, Component: 1}
 	tests := []struct {
 		name, req string
 		info      AckInfo

@@ -2,7 +2,9 @@ package hl7
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -121,6 +123,16 @@ func declaredCharset(field []byte, d *Delimiters) *charset {
 	return lookupCharset(first)
 }
 
+// declaration is what MSH-18 says for the set, with the message's repetition
+// separator.
+func (c *charset) declaration(repetition byte) []byte {
+	name := c.table
+	if name == "" {
+		name = c.name
+	}
+	return bytes.ReplaceAll([]byte(name), []byte("~"), []byte{repetition})
+}
+
 // decode turns wire bytes into UTF-8; wrong bytes become U+FFFD.
 func (c *charset) decode(b []byte) string {
 	if isASCII(b) && (!c.escaped || bytes.IndexByte(b, esc) < 0) {
@@ -153,9 +165,9 @@ func (c *charset) encode(text string) ([]byte, error) {
 	return out, nil
 }
 
-// structure is b with every byte of a multi-byte character replaced by 0x80, so
-// that delimiters can be searched byte by byte; b itself where that is safe
-// already.
+// structure is b with the bytes of each character that has an ASCII byte in it
+// replaced by 0x80, so that delimiters can be searched byte by byte; b itself
+// where that is safe already.
 func (c *charset) structure(b []byte) []byte {
 	switch {
 	case c.escaped:
@@ -166,15 +178,24 @@ func (c *charset) structure(b []byte) []byte {
 	case c.charLen == nil || isASCII(b):
 		return b
 	}
-	s := bytes.Clone(b)
+	s := b
 	for i := 0; i < len(b); {
 		if b[i] < utf8.RuneSelf {
-			i++
+			i += 1 + asciiPrefix(b[i+1:])
 			continue
 		}
-		for end := i + c.charLen(b[i:]); i < end; i++ {
-			s[i] = masked
+		n := c.charLen(b[i:])
+		// Only an ASCII second byte can be taken for a delimiter: most texts need
+		// no copy. (The digits of four-byte characters are never delimiters.)
+		if n > 1 && b[i+1] < utf8.RuneSelf {
+			if &s[0] == &b[0] {
+				s = bytes.Clone(b)
+			}
+			for k := range n {
+				s[i+k] = masked
+			}
 		}
+		i += n
 	}
 	return s
 }
@@ -263,17 +284,18 @@ func shiftJISLen(b []byte) int {
 	return 1
 }
 
-func isASCII(b []byte) bool {
-	for len(b) >= 8 {
-		if (b[0]|b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7])&0x80 != 0 {
-			return false
+func isASCII(b []byte) bool { return asciiPrefix(b) == len(b) }
+
+// asciiPrefix is how many bytes of b come before the first that is not ASCII.
+func asciiPrefix(b []byte) int {
+	const high = 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		if x := binary.LittleEndian.Uint64(b[i:]) & high; x != 0 {
+			return i + bits.TrailingZeros64(x)/8
 		}
-		b = b[8:]
 	}
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
+	for ; i < len(b) && b[i] < utf8.RuneSelf; i++ {
 	}
-	return true
+	return i
 }

@@ -60,7 +60,7 @@ func describe(m *Message) string {
 			seen[name]++
 			occurrence = seen[name]
 		}
-		path := Path{name, occurrence, p.Field, p.Repetition, p.Component, p.Subcomponent}
+		path := Path{Segment: name, Occurrence: occurrence, Field: p.Field, Repetition: p.Repetition, Component: p.Component, Subcomponent: p.Subcomponent}
 		if v.Kind() == Null {
 			fmt.Fprintf(&sb, "%s null\n", path)
 			continue

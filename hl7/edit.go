@@ -64,7 +64,7 @@ func (m *Message) replace(path string, raw []byte, text string, kind Kind) error
 	if err != nil {
 		return err
 	}
-	seg, ok := m.Segment(p.Segment, max(p.Occurrence, 1))
+	seg, ok := m.find(p)
 	if !ok {
 		return fmt.Errorf("hl7: set: %w", ErrNoSegment)
 	}
@@ -159,8 +159,9 @@ const hexDigits = "0123456789ABCDEF"
 
 // escape writes text as data of this message: in its character set, delimiters
 // and control characters (except TAB) as escape sequences.
-func (v *view) escape(text string) ([]byte, error) {
-	var out []byte
+func (v *view) escape(text string) ([]byte, error) { return v.appendEscaped(nil, text) }
+
+func (v *view) appendEscaped(out []byte, text string) ([]byte, error) {
 	literal := 0
 	flush := func(end int) error {
 		enc, err := v.cs.encode(text[literal:end])

@@ -125,17 +125,7 @@ func (m *Message) Bytes() []byte { return m.raw }
 func (m *Message) Segments() []Segment { return m.segs }
 
 // Segment is the nth (from 1) segment of that name, compared as written.
-func (m *Message) Segment(name string, n int) (Segment, bool) {
-	for _, s := range m.segs {
-		if !s.is(name) {
-			continue
-		}
-		if n--; n == 0 {
-			return s, true
-		}
-	}
-	return Segment{}, false
-}
+func (m *Message) Segment(name string, n int) (Segment, bool) { return nth(m.segs, name, n) }
 
 // Delimiters are the encoding characters of the message.
 func (m *Message) Delimiters() Delimiters { return m.cur.d }
@@ -163,9 +153,11 @@ func (m *Message) Get(path string) (Value, error) {
 	return m.At(p), nil
 }
 
-// At is the value at a compiled path. It does not allocate.
+// At is the value at a compiled path. It does not allocate. Each call looks for
+// the segment from the start of the message: walk many with [Message.All] or
+// [Message.Groups] and use [Segment.At].
 func (m *Message) At(p Path) Value {
-	s, ok := m.Segment(p.Segment, max(p.Occurrence, 1))
+	s, ok := m.find(p)
 	if !ok {
 		return Value{}
 	}

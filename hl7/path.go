@@ -12,11 +12,17 @@ const maxIndex = 1_000_000
 // the first occurrence, the whole segment, field, repetition or component.
 type Path struct {
 	Segment      string // as written in the message, 1 to 4 letters or digits
-	Occurrence   int
+	Occurrence   int    // among the segments of that name, inside the group if there is one
 	Field        int
 	Repetition   int
 	Component    int
 	Subcomponent int
+
+	// Group narrows the search to one group: the GroupOccurrence-th segment of
+	// that name (0: the first) and all that follow it up to the next of the same
+	// name. "" means the whole message.
+	Group           string
+	GroupOccurrence int
 }
 
 // PathError says what is wrong with a path and where.
@@ -35,15 +41,21 @@ func (e *PathError) Error() string {
 func (e *PathError) Unwrap() error { return ErrBadPath }
 
 // ParsePath compiles a path. The canonical form is PID-3[2].4.1 (segment, field,
-// repetition, component, subcomponent) and OBX[2]-5 (segment occurrence); also
-// read are round brackets, a dot or dash between any two numbers (PID.3.1,
-// PID-3-1) and a leading slash. It does not allocate when the path is good.
+// repetition, component, subcomponent), OBX[2]-5 (segment occurrence) and
+// OBR[2]/OBX[3]-5 (the third OBX that belongs to the second OBR); also read are
+// round brackets, a dot or dash between any two numbers (PID.3.1, PID-3-1) and a
+// leading slash. It does not allocate when the path is good.
 func ParsePath(path string) (Path, error) {
 	s := pathScanner{text: path}
 	s.accept('/')
 	var p Path
 	p.Segment = s.segment()
 	p.Occurrence = s.index()
+	if s.accept('/') {
+		p.Group, p.GroupOccurrence = p.Segment, p.Occurrence
+		p.Segment = s.segment()
+		p.Occurrence = s.index()
+	}
 	if s.separator() {
 		p.Field = s.number()
 		p.Repetition = s.index()
@@ -66,6 +78,9 @@ func ParsePath(path string) (Path, error) {
 // String is the canonical form.
 func (p Path) String() string {
 	b := make([]byte, 0, 24)
+	if p.Group != "" {
+		b = append(appendIndex(append(b, p.Group...), p.GroupOccurrence), '/')
+	}
 	b = append(b, p.Segment...)
 	b = appendIndex(b, p.Occurrence)
 	if p.Field == 0 {

@@ -10,15 +10,17 @@ func TestPathForms(t *testing.T) {
 		path, canonical string
 		want            Path
 	}{
-		{"PID-3[2].4.1", "PID-3[2].4.1", Path{"PID", 0, 3, 2, 4, 1}},
-		{"PID-3(2).4.1", "PID-3[2].4.1", Path{"PID", 0, 3, 2, 4, 1}},
-		{"PID.3.1", "PID-3.1", Path{"PID", 0, 3, 0, 1, 0}},
-		{"PID-3-1-2", "PID-3.1.2", Path{"PID", 0, 3, 0, 1, 2}},
-		{"OBX(2)-5", "OBX[2]-5", Path{"OBX", 2, 5, 0, 0, 0}},
-		{"OBX[2]-5[3].1", "OBX[2]-5[3].1", Path{"OBX", 2, 5, 3, 1, 0}},
-		{"/PID-3", "PID-3", Path{"PID", 0, 3, 0, 0, 0}},
-		{"ZXX", "ZXX", Path{"ZXX", 0, 0, 0, 0, 0}},
-		{"pid-3", "pid-3", Path{"pid", 0, 3, 0, 0, 0}},
+		{"PID-3[2].4.1", "PID-3[2].4.1", Path{Segment: "PID", Field: 3, Repetition: 2, Component: 4, Subcomponent: 1}},
+		{"PID-3(2).4.1", "PID-3[2].4.1", Path{Segment: "PID", Field: 3, Repetition: 2, Component: 4, Subcomponent: 1}},
+		{"PID.3.1", "PID-3.1", Path{Segment: "PID", Field: 3, Component: 1}},
+		{"PID-3-1-2", "PID-3.1.2", Path{Segment: "PID", Field: 3, Component: 1, Subcomponent: 2}},
+		{"OBX(2)-5", "OBX[2]-5", Path{Segment: "OBX", Occurrence: 2, Field: 5}},
+		{"OBX[2]-5[3].1", "OBX[2]-5[3].1", Path{Segment: "OBX", Occurrence: 2, Field: 5, Repetition: 3, Component: 1}},
+		{"/PID-3", "PID-3", Path{Segment: "PID", Field: 3}},
+		{"OBR[2]/OBX[3]-5.1", "OBR[2]/OBX[3]-5.1", Path{Group: "OBR", GroupOccurrence: 2, Segment: "OBX", Occurrence: 3, Field: 5, Component: 1}},
+		{"/ORC(1)/OBR", "ORC[1]/OBR", Path{Group: "ORC", GroupOccurrence: 1, Segment: "OBR"}},
+		{"ZXX", "ZXX", Path{Segment: "ZXX"}},
+		{"pid-3", "pid-3", Path{Segment: "pid", Field: 3}},
 	}
 	for _, tt := range tests {
 		p, err := ParsePath(tt.path)
@@ -34,7 +36,7 @@ func TestPathErrorsNameThePosition(t *testing.T) {
 		pos  int
 	}{
 		{"", 0}, {"/", 1}, {"-3", 0}, {"PATIENT-3", 7}, {"PID-", 4}, {"PID-0", 4}, {"PID-3.0", 6}, {"PID-3[", 6}, {"PID-3[2", 7},
-		{"PID-3[2)", 7}, {"PID-3.1.2.3", 9}, {"PID-3 ", 5}, {"PID-x", 4}, {"PID[0]-1", 4}, {"PID-99999999999999999999", 10}, {"PID-3.-1", 6}, {"名-3", 0},
+		{"PID-3[2)", 7}, {"PID-3.1.2.3", 9}, {"PID-3 ", 5}, {"PID-x", 4}, {"PID[0]-1", 4}, {"PID-99999999999999999999", 10}, {"PID-3.-1", 6}, {"名-3", 0}, {"OBR/", 4}, {"OBR//OBX", 4}, {"A/B/C", 3}, {"OBR-1/OBX", 5},
 	}
 	for _, tt := range tests {
 		_, err := ParsePath(tt.path)

@@ -54,19 +54,14 @@ func (m *Message) Recode(charset string, d Delimiters) ([]byte, error) {
 
 // withCharsetName is a copy of m whose MSH-18 names cs.
 func (m *Message) withCharsetName(cs *charset) (*Message, error) {
-	name := cs.table
-	if name == "" {
-		name = cs.name
-	}
 	msh := m.segs[0]
 	if m.cur.cs.torn(msh.Raw()) {
 		return nil, &ParseError{Err: ErrCharset, Detail: wrongBytes}
 	}
 	at, _ := msh.locate(Path{Field: 18})
-	value := bytes.ReplaceAll([]byte(name), []byte("~"), []byte{m.cur.d.Repetition})
 	var b []byte
 	b = append(append(b, m.cur.b[:at.start]...), at.padding...)
-	b = append(append(b, value...), m.cur.b[at.end:]...)
+	b = append(append(b, cs.declaration(m.cur.d.Repetition)...), m.cur.b[at.end:]...)
 	c := &Message{cur: m.cur, segs: m.segs}
 	return c, c.adopt(b)
 }
@@ -91,22 +86,28 @@ func (r *recoder) segment(s Segment) error {
 		_, end, _ := part(s.v.s, at+1, s.end, s.v.d.Field, 1)
 		at = end
 	}
-	leaf := at
-	for i := at; i < s.end; i++ {
-		sep, ok := r.separator(s.v.s[i])
+	return r.parts(at, s.end)
+}
+
+// parts writes a stretch of a segment with its delimiters translated.
+func (r *recoder) parts(start, end uint32) error {
+	v := r.from
+	leaf := start
+	for i := start; i < end; i++ {
+		sep, ok := r.separator(v.s[i])
 		if !ok {
 			continue
 		}
 		if sep == 0 {
 			return fmt.Errorf("hl7: recode: %w", ErrNoEscape)
 		}
-		if err := r.leaf(Value{v: s.v, start: leaf, end: i, lvl: subcomponentLevel}); err != nil {
+		if err := r.leaf(Value{v: v, start: leaf, end: i, lvl: subcomponentLevel}); err != nil {
 			return err
 		}
 		r.out = append(r.out, sep)
 		leaf = i + 1
 	}
-	return r.leaf(Value{v: s.v, start: leaf, end: s.end, lvl: subcomponentLevel})
+	return r.leaf(Value{v: v, start: leaf, end: end, lvl: subcomponentLevel})
 }
 
 // separator translates a delimiter; false when c is none.
