@@ -101,11 +101,12 @@ func (w *watcher) observe(ctx context.Context, out chan<- snapshot) (err error) 
 		if err != nil {
 			return err
 		}
-		if !due {
+		if !due && w.awake.mono-w.told < w.longest {
 			continue
 		}
 		select {
 		case out <- snapshot{readers: w.snapshot()}:
+			w.told = w.awake.mono
 		case <-ctx.Done():
 		}
 	}
@@ -140,7 +141,8 @@ func cancelOnDone(ctx context.Context, sc *scard.Context) (stop func()) {
 // watcher is what is known of the readers, from one loss of the service to the next.
 type watcher struct {
 	now    func() moment
-	awake  moment // when the last wait ended
+	awake  moment        // when the last wait ended
+	told   time.Duration // when the last snapshot was taken, on the monotonic clock
 	sc     *scard.Context
 	states []scard.ReaderState // readers in the service's order
 	pnp    scard.ReaderState
@@ -153,7 +155,8 @@ type watcher struct {
 }
 
 func newWatcher(d *Driver) *watcher {
-	return &watcher{now: d.now, awake: d.now(), wait: min(shortWait, d.limits.watch), longest: d.limits.watch}
+	began := d.now()
+	return &watcher{now: d.now, awake: began, told: began.mono, wait: min(shortWait, d.limits.watch), longest: d.limits.watch}
 }
 
 // relist brings the list of readers up to date. What is known about readers that
@@ -275,7 +278,7 @@ func (w *watcher) learn(args []scard.ReaderState) (news bool) {
 			if arg.EventState&scard.StateChanged != 0 {
 				w.wait = shortWait
 			}
-			w.pnp.CurrentState = next.asKnown()
+			w.pnp.CurrentState = arg.EventState &^ scard.StateChanged
 			continue
 		}
 		for i := range w.states {

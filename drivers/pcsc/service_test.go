@@ -31,6 +31,26 @@ func TestSameCard(t *testing.T) {
 	}
 }
 
+// What the next wait is told: SCARD_STATE_UNAWARE makes it return at once with the real state.
+func TestAsKnown(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		event scard.StateFlag
+		want  scard.StateFlag
+	}{
+		{"a card", 3<<16 | scard.StatePresent | scard.StateInuse | scard.StateChanged, 3<<16 | scard.StatePresent | scard.StateInuse},
+		{"no card", 2<<16 | scard.StateEmpty | scard.StateChanged, 2<<16 | scard.StateEmpty},
+		{"pcsc-lite is starting the reader", 0x10002, scard.StateUnaware},
+		{"forgotten", scard.StateUnknown | scard.StateChanged, scard.StateUnknown},
+		{"broken", 1<<16 | scard.StateUnavailable | scard.StateChanged, 1<<16 | scard.StateUnavailable},
+		{"left to others", scard.StateIgnore, scard.StateIgnore},
+	} {
+		if got := state(c.event).asKnown(); got != c.want {
+			t.Errorf("%s: %#x, want %#x", c.name, got, c.want)
+		}
+	}
+}
+
 func TestLearn(t *testing.T) {
 	const longest = 30 * time.Second
 	w := &watcher{wait: longest, longest: longest, states: []scard.ReaderState{{Reader: "A"}, {Reader: "B"}}}
@@ -52,6 +72,12 @@ func TestLearn(t *testing.T) {
 			[]readerState{{pcscName: "A", state: state(present)}, {pcscName: "B", state: state(empty)}}},
 		{"woken for nothing", []scard.ReaderState{reader("A", present|scard.StateChanged)}, false,
 			[]readerState{{pcscName: "A", state: state(present)}, {pcscName: "B", state: state(empty)}}},
+		{"a reader that is being started is left out", []scard.ReaderState{reader("B", 1<<16|scard.StateChanged)}, true,
+			[]readerState{{pcscName: "A", state: state(present)}}},
+		{"and is asked for again", []scard.ReaderState{reader("B", 1<<16|scard.StateChanged)}, false,
+			[]readerState{{pcscName: "A", state: state(present)}}},
+		{"until the service has looked into it", []scard.ReaderState{reader("B", 1<<16|empty|scard.StateChanged)}, true,
+			[]readerState{{pcscName: "A", state: state(present)}, {pcscName: "B", state: state(1<<16 | empty)}}},
 		{"a reader the list has no more", []scard.ReaderState{reader("C", present)}, false,
 			[]readerState{{pcscName: "A", state: state(present)}, {pcscName: "B", state: state(empty)}}},
 		{"a reader the service has forgotten", []scard.ReaderState{reader("B", scard.StateUnknown|scard.StateUnavailable|scard.StateChanged)}, true,

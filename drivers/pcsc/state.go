@@ -21,5 +21,19 @@ func (s state) sameCard(next state) bool {
 	return next.present() && s.counter() == next.counter()
 }
 
-// asKnown returns the state as dwCurrentState for the next wait.
-func (s state) asKnown() scard.StateFlag { return scard.StateFlag(s) &^ scard.StateChanged }
+// told says whether the service has looked into the reader. While pcsc-lite starts one, it
+// has a counter (0x10002 was seen) and none of these.
+func (s state) told() bool {
+	const any = scard.StatePresent | scard.StateEmpty | scard.StateUnknown | scard.StateUnavailable | scard.StateIgnore
+	return scard.StateFlag(s)&any != 0
+}
+
+// asKnown returns the state as dwCurrentState for the next wait. What the service has not
+// told yet is asked for again: a card that is in the reader from the start would otherwise
+// be no change.
+func (s state) asKnown() scard.StateFlag {
+	if !s.told() {
+		return scard.StateUnaware
+	}
+	return scard.StateFlag(s) &^ scard.StateChanged
+}
