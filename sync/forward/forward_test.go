@@ -223,13 +223,14 @@ func TestBackoffIsBoundedAndTold(t *testing.T) {
 	o := Options{Workers: 1, BackoffFirst: 3 * time.Second, BackoffMost: 5 * time.Minute}
 	scenario(t, down, passOn, o, func(t *testing.T, s *queue.Store, f *Forwarder, u *scripted) {
 		enqueue(t, s, "only", "L")
-		for n, want := range []time.Duration{3, 6, 12, 24, 48, 96, 192, 300, 300} {
+		for n, seconds := range []int{3, 6, 12, 24, 48, 96, 192, 300, 300} {
+			want := time.Duration(seconds) * time.Second
 			settle(t, "another failure", func() bool { return f.State().Failed == uint64(n+1) })
 			u.mu.Lock()
 			at := u.seen[n].at
 			u.mu.Unlock()
-			if got := f.State().NextTry.Sub(u.start) - at; got != want*time.Second {
-				t.Errorf("after %d failures the next try is told for %v later, want %v", n+1, got, want*time.Second)
+			if got := f.State().NextTry.Sub(u.start) - at; got != want {
+				t.Errorf("after %d failures the next try is told for %v later, want %v", n+1, got, want)
 			}
 		}
 	})
