@@ -43,18 +43,21 @@ func NextRead(ctx context.Context, addr, reader string) (drivers.Read, error) {
 		}
 		return json.Unmarshal(b, out)
 	}
-	// Where the log ends now: nothing that was read before is shown.
-	var batch struct {
+	type log struct {
 		Cursor uint64  `json:"cursor"`
 		Events []Event `json:"events"`
 	}
-	if err := get("/v1/reads/next?wait=0s", &batch); err != nil {
+	// Where the log ends now: nothing that was read before is shown.
+	var end log
+	if err := get("/v1/reads/next?wait=0s", &end); err != nil {
 		return drivers.Read{}, err
 	}
-	for {
-		if err := get("/v1/reads/next?after="+strconv.FormatUint(batch.Cursor, 10), &batch); err != nil {
+	for cursor := end.Cursor; ; {
+		var batch log // a new one: decoding would leave an older event's fields in its place
+		if err := get("/v1/reads/next?after="+strconv.FormatUint(cursor, 10), &batch); err != nil {
 			return drivers.Read{}, err
 		}
+		cursor = batch.Cursor
 		for _, e := range batch.Events {
 			switch {
 			case reader != "" && !strings.EqualFold(e.Reader, reader):

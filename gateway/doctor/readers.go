@@ -117,7 +117,7 @@ func sameDevice(d Device, port string) bool {
 
 func checkUSBPort(id string, attached []Device, err error) []Finding {
 	if err != nil {
-		return warn("serial", err.Error(), "")
+		return warn("serial", err.Error(), "see the list of devices that the operating system shows")
 	}
 	for _, d := range attached {
 		if d.Bus == "serial" && matches(d, id) {
@@ -152,7 +152,7 @@ func checkUSB(_ context.Context, m Machine) []Finding {
 	}
 	attached, err := Hardware()
 	if err != nil {
-		return append(out, warn(check, err.Error(), "")...)
+		return append(out, warn(check, err.Error(), "see the list of devices that the operating system shows")...)
 	}
 	for _, u := range r.USB {
 		out = append(out, checkListed(u, attached)...)
