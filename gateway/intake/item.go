@@ -43,7 +43,7 @@ func (i *Intake) item(m *hl7.Message, s *sender) queue.Item {
 func (i *Intake) lanes(m *hl7.Message, application, facility string) []queue.Lane {
 	var lanes []queue.Lane
 	for _, seg := range m.Segments() {
-		field := 0
+		var field int
 		switch {
 		case segmentIs(seg, "PID"):
 			field = 3

@@ -1,0 +1,140 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"cardferry/hl7"
+	"cardferry/hl7/mllp"
+	"cardferry/sync/queue"
+)
+
+// FuzzHandle feeds any bytes: nothing panics, what is accepted was stored, and
+// every answer is one that hl7 can read.
+func FuzzHandle(f *testing.F) {
+	for _, s := range []string{
+		adt("1"), adt("1", "1"), enhanced("1", "AL", "AL"), adt(""), "", "MSH", "PID|", qbp("Q22", "1", ""), qbp("Q99", "1", "|||AL|AL"), marker,
+		"BHS|^~\\&\r" + adt("1") + adt("2") + "BTS|2\r", adt("1") + adt("2"), "FHS$%~\\&\rBHS$%\rMSH\r", "MSH$%~\\&$A$$$$$$ADT%A01$1$P$2.5\r",
+		"\ufeff" + adt("1"), strings.ReplaceAll(adt("1"), "\r", "\n"), "MSH|^~\\&|HIS|||||||9|||0\r", "MSH|^~\\&|HIS|||||||9|||-1\r",
+		"\xff\xfeM\x00S\x00H\x00|\x00^\x00~\x00\\\x00&\x00|\x00",
+	} {
+		f.Add([]byte(s))
+	}
+	stored := 0
+	i, err := New(Options{
+		Enqueue: func(_ context.Context, it queue.Item) (queue.Receipt, error) {
+			stored++
+			if len(it.ID) == 0 || len(it.Lanes) == 0 || len(it.Lanes) > queue.MaxLanes {
+				panic("not an item the queue takes")
+			}
+			return queue.Receipt{}, nil
+		},
+		ItemID: fakeID, Lane: fakeID, StateDir: f.TempDir(), MaxMessage: 1 << 16, MaxBatch: 100,
+		Senders: []Sender{{Name: "numbered", Application: "HIS", Sequence: true, ReusedID: Keep}, {Name: "gbk", Facility: "H", Charset: "GBK", ForceCharset: true}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() {
+		if err := i.Close(); err != nil {
+			f.Error(err)
+		}
+	})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		stored = 0
+		reply := i.Handle(t.Context(), bytes.Clone(raw), mllp.Peer{})
+		if reply.Then != mllp.Continue || reply.ACK == nil && reply.Also != nil && !looksLikeBatch(raw) {
+			t.Fatalf("%+v", reply)
+		}
+		good, contentless := 0, 0
+		for _, answer := range append([][]byte{reply.ACK}, reply.Also...) {
+			if answer == nil {
+				continue
+			}
+			b, err := hl7.Split(answer, hl7.Options{})
+			if err != nil {
+				t.Fatalf("%v in %q", err, answer)
+			}
+			for _, msg := range b.Messages {
+				if _, err := hl7.Parse(msg, hl7.Options{}); err != nil {
+					t.Fatalf("%v in %q", err, msg)
+				}
+				if code := codeOf(msg); code == hl7.AA || code == hl7.CA {
+					good++
+				}
+			}
+		}
+		// Accepted without being stored: queries (CA, then the response) and messages
+		// that only speak about sequence numbers. Twice accepted: CA, then AA.
+		if split, err := hl7.Split(raw, hl7.Options{MaxSize: 1 << 16}); err == nil {
+			for _, msg := range split.Messages {
+				if m, err := hl7.Parse(msg, hl7.Options{}); err == nil && (len(m.Segments()) == 1 || isQuery(m.At(pathType).Raw())) {
+					contentless++
+				}
+			}
+		}
+		if good > 2*(stored+contentless) {
+			t.Fatalf("%d accepted, %d stored", good, stored)
+		}
+	})
+}
+
+// fakeID is a hash good enough for tests, in hex.
+func fakeID(parts ...string) string {
+	h := uint64(14695981039346656037)
+	for _, p := range parts {
+		for k := range len(p) {
+			h = (h ^ uint64(p[k])) * 1099511628211
+		}
+		h *= 31
+	}
+	const digits = "0123456789abcdef"
+	out := make([]byte, 40)
+	for k := range out {
+		out[k] = digits[h>>(4*(k%16))&15]
+	}
+	return string(out)
+}
+
+func BenchmarkHandle(b *testing.B) {
+	msg := []byte(adt("1") + strings.Repeat("OBX|1|ST|8867-4^HEART RATE^LN||72|/min|60-100|N|||F\r", 30))
+	b.Run("one connection", func(b *testing.B) {
+		i := benchIntake(b)
+		b.SetBytes(int64(len(msg)))
+		b.ReportAllocs()
+		for n := range b.N {
+			if i.Handle(b.Context(), numbered(msg, n), mllp.Peer{}).ACK == nil {
+				b.Fatal("no answer")
+			}
+		}
+	})
+	b.Run("all processors", func(b *testing.B) {
+		i := benchIntake(b)
+		b.SetBytes(int64(len(msg)))
+		b.RunParallel(func(pb *testing.PB) {
+			for n := 0; pb.Next(); n++ {
+				if i.Handle(b.Context(), numbered(msg, n), mllp.Peer{}).ACK == nil {
+					b.Error("no answer")
+				}
+			}
+		})
+	})
+}
+
+// numbered is msg with its control id replaced.
+func numbered(msg []byte, n int) []byte {
+	out := bytes.Clone(msg)
+	at := bytes.Index(out, []byte("|1|P|")) + 1
+	out[at] = byte('!' + n%80)
+	return out
+}
+
+func benchIntake(b *testing.B) *Intake {
+	r := newRig(b, func(o *Options) {
+		o.Enqueue = func(context.Context, queue.Item) (queue.Receipt, error) { return queue.Receipt{}, nil }
+		o.Senders = []Sender{{Name: "lis", Application: "LIS"}, {Name: "his", Application: "HIS", ReusedID: Keep}}
+	})
+	return r.intake
+}
