@@ -20,7 +20,7 @@ func (*parseGS1) apply(_ *evaluation, v Value) (Value, error) {
 	case len(s) > maxGS1, strings.ContainsFunc(s, func(c rune) bool { return (c < ' ' || c > '~') && c != gs }):
 	case strings.HasPrefix(s, "("):
 		ok = root.gs1Bracketed(s)
-	case strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://"):
+	case gs1IsLink(s):
 		ok = root.gs1Link(s)
 	default:
 		ok = root.gs1Elements(s)
@@ -93,6 +93,13 @@ func (e *element) gs1Bracketed(s string) bool {
 	return true
 }
 
+// gs1IsLink says whether s is a web address. QR codes may have its scheme in capitals,
+// which take less room (Digital Link URI Syntax, section 4.2; RFC 3986, section 3.1).
+func gs1IsLink(s string) bool {
+	scheme, _, found := strings.Cut(s, "://")
+	return found && (strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http"))
+}
+
 // gs1Link reads a GS1 Digital Link (URI Syntax 1.3): pairs of path segments from the
 // first that is an AI on, then numeric query parameters.
 func (e *element) gs1Link(s string) bool {
@@ -102,7 +109,7 @@ func (e *element) gs1Link(s string) bool {
 	}
 	segments := strings.Split(strings.Trim(u.EscapedPath(), "/"), "/")
 	for i := 0; i < len(segments); i++ {
-		if gs1AILength(segments[i]) != len(segments[i]) || i+1 == len(segments) {
+		if !gs1AI(segments[i]) || i+1 == len(segments) {
 			continue
 		}
 		value, err := url.PathUnescape(segments[i+1])
@@ -113,7 +120,7 @@ func (e *element) gs1Link(s string) bool {
 	}
 	for _, pair := range strings.FieldsFunc(u.RawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
 		ai, value, _ := strings.Cut(pair, "=")
-		if ai == "" || gs1AILength(ai) != len(ai) {
+		if !gs1AI(ai) {
 			continue
 		}
 		value, err := url.QueryUnescape(value)
@@ -133,6 +140,9 @@ func (e *element) gs1Add(ai, value string) bool {
 	}
 	return true
 }
+
+// gs1AI says whether s is an AI and nothing more.
+func gs1AI(s string) bool { return s != "" && gs1AILength(s) == len(s) }
 
 // gs1AILength returns how many digits the AI at the front of s has (section 3.2, by
 // its first two), or 0 if there is none.

@@ -107,6 +107,8 @@ func TestGS1(t *testing.T) {
 		{"brackets in a value", "(10)A(B)(C(21)1", map[string]string{"10": "A(B)(C", "21": "1"}},
 		{"link", "https://id.example.org/8018/000000000000000017?8019=1", map[string]string{"8018": "000000000000000017", "8019": "1"}},
 		{"link with a path in front and other parameters", "https://example.org/some/01/09501101020917/10/A%2FB?17=260101&lang=en", map[string]string{"01": "09501101020917", "10": "A/B", "17": "260101"}},
+		{"link in capitals", "HTTPS://ID.EXAMPLE.ORG/8018/000000000000000017", map[string]string{"8018": "000000000000000017"}},
+		{"link with an empty segment", "https://example.org/wards//8018/000000000000000017", map[string]string{"8018": "000000000000000017"}},
 		{"predefined length cut short", "010950110102091", nil},
 		{"no AI", "X1", nil},
 		{"AI that is not one", "05123", nil},
