@@ -103,7 +103,7 @@ func printable(b []byte) bool {
 type builder struct{ elements int }
 
 // build returns the element for v, or nil for nothing (null, empty text); false when
-// a bound is passed or a type is strange.
+// a bound is passed, a type is strange or two keys of a map are written alike.
 func (b *builder) build(name string, v any, scalar func(any) (string, bool), depth int) (*element, bool) {
 	if b.elements++; depth == 0 || b.elements > maxElements {
 		return nil, false
@@ -123,7 +123,7 @@ func (b *builder) build(name string, v any, scalar func(any) (string, bool), dep
 		named := make(map[string]any, len(x))
 		for k, item := range x {
 			key, ok := scalar(k)
-			if !ok {
+			if _, twice := named[key]; !ok || twice { // such as 1 and "1"
 				return nil, false
 			}
 			named[key] = item
@@ -133,6 +133,9 @@ func (b *builder) build(name string, v any, scalar func(any) (string, bool), dep
 		return e, b.object(e, x, scalar, depth)
 	}
 	s, ok := scalar(v)
+	if s == "" {
+		return nil, ok
+	}
 	e.text = []byte(s)
 	return e, ok
 }
