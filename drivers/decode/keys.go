@@ -61,7 +61,7 @@ func LoadKeys(fsys fs.FS) (Keys, error) {
 		set := strings.TrimSuffix(e.Name(), slashpath.Ext(e.Name()))
 		if e.IsDir() {
 			set = e.Name()
-			if files, err = fs.Glob(fsys, set+"/*"); err != nil {
+			if files, err = filesIn(fsys, set); err != nil {
 				return keys, fmt.Errorf("list keys of %s: %w", set, err)
 			}
 		}
@@ -81,6 +81,16 @@ func LoadKeys(fsys fs.FS) (Keys, error) {
 		}
 	}
 	return keys, d.Err()
+}
+
+// filesIn lists a folder, whose name may be anything.
+func filesIn(fsys fs.FS, folder string) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, folder)
+	files := make([]string, len(entries))
+	for i, e := range entries {
+		files[i] = slashpath.Join(folder, e.Name())
+	}
+	return files, err
 }
 
 func keyFile(name string) bool {

@@ -85,6 +85,7 @@ type cose struct{ keySet }
 // COSE header parameters and algorithms (IANA, CBOR Object Signing and Encryption).
 const (
 	coseAlg   = 1
+	coseCrit  = 2
 	coseKid   = 4
 	coseES256 = -7
 	cosePS256 = -37
@@ -116,7 +117,8 @@ func (x *cose) apply(e *evaluation, v Value) (Value, error) {
 		return Value{}, errUnreadable
 	}
 	alg, ok := header[uint64(coseAlg)].(int64)
-	if !ok || alg != coseES256 && alg != cosePS256 {
+	// What crit lists must be understood (section 3.1), and nothing of it is here.
+	if _, critical := header[uint64(coseCrit)]; critical || !ok || alg != coseES256 && alg != cosePS256 {
 		return Value{}, errUnreadable
 	}
 	id, ok := header[uint64(coseKid)].([]byte)

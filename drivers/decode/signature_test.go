@@ -205,6 +205,7 @@ func TestCOSE(t *testing.T) {
 		{"payload changed", changed, right, invalid},
 		{"cut short", message[:40], right, "+unreadable"},
 		{"no message", []byte{0x84, 0x40, 0xA0, 0xF6, 0x40}, right, "+unreadable"},
+		{"critical header parameter", coseCritical(t), right, "+unreadable"},
 		{"protected header that is none", []byte{0x84, 0x41, 0x01, 0xA0, 0x40, 0x40}, right, "+unreadable"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -213,6 +214,17 @@ func TestCOSE(t *testing.T) {
 			}
 		})
 	}
+}
+
+// coseCritical is a message whose protected header {1: -7, 2: [99], 99: 0} must be
+// understood.
+func coseCritical(tb testing.TB) []byte {
+	tb.Helper()
+	b, err := cbor.Marshal([]any{[]byte("\xA3\x01\x26\x02\x81\x18\x63\x18\x63\x00"), map[int]any{}, []byte("x"), make([]byte, 64)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
 }
 
 // An EU digital certificate goes by the first eight bytes of its signer's certificate.
@@ -339,6 +351,10 @@ func TestLoadKeys(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+	odd := fstest.MapFS{"a[1/issuer.json": {Data: []byte(rfcJWK)}} // no pattern of Glob
+	if keys, err := LoadKeys(odd); err != nil || len(keys.Sets()) != 1 {
+		t.Errorf("folder of an odd name: %v, %v", keys.Sets(), err)
 	}
 	big := fstest.MapFS{"a.pem": {Data: make([]byte, maxKeyFile+1)}}
 	if _, err := LoadKeys(big); err == nil || !strings.Contains(err.Error(), "larger than") {
