@@ -246,11 +246,17 @@ func (x *bits) apply(_ *evaluation, v Value) (Value, error) {
 // absent.
 type pointer struct{ n int }
 
-func (*pointer) Shape() Shape                          { return Shape{Type: ShapeNumber} }
-func (p *pointer) DecodeNode(d *Decoder, n *yaml.Node) { p.n = d.Integer(n) }
-func (*pointer) kinds() (in, out Kind)                 { return KindBytes, KindBytes }
+const maxPointer = 15
+
+func (*pointer) Shape() Shape { return Shape{Type: ShapeNumber} }
+func (p *pointer) DecodeNode(d *Decoder, n *yaml.Node) {
+	if p.n = d.Integer(n); p.n > maxPointer {
+		d.Fail(n, "pointer is the number of a pair, 0 to %d", maxPointer)
+	}
+}
+func (*pointer) kinds() (in, out Kind) { return KindBytes, KindBytes }
 func (p *pointer) apply(_ *evaluation, v Value) (Value, error) {
-	first, last, ok := PointerPair(v.b, min(p.n, 16))
+	first, last, ok := PointerPair(v.b, p.n)
 	if !ok {
 		return Value{}, errAbsent
 	}

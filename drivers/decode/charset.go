@@ -134,9 +134,7 @@ func decodeBig5(b []byte) string {
 		switch {
 		case b[0] < 0x80:
 			out.WriteByte(b[0])
-		case len(b) < 2:
-			out.WriteRune(utf8.RuneError)
-		case b[1] < 0x40: // no trail byte: do not swallow it
+		case len(b) < 2, b[0] == 0x80, b[0] == 0xFF, b[1] < 0x40: // no lead or no trail byte: what follows is not its own
 			out.WriteRune(utf8.RuneError)
 		case userDefinedBig5(b[0], b[1]):
 			out.WriteRune(utf8.RuneError)

@@ -29,6 +29,7 @@ func TestCharsets(t *testing.T) {
 		{"big5, user-defined C6A1", "[text: big5]", "c6a1", "\uFFFD", lossy},
 		{"big5, cut character", "[text: big5]", "a4fdb4", "王\uFFFD", lossy},
 		{"big5, broken trail byte is not swallowed", "[text: big5]", "b430", "\uFFFD0", lossy},
+		{"big5, a byte that leads nothing swallows nothing", "[text: big5]", "ff41", "\uFFFDA", lossy},
 		{"big5, padded with wide spaces", "[trim: [nul, space], text: big5, trim: space]", "a4fdb4faa140a1402020", "王測", ""},
 		{"gb18030, padded with wide spaces", "[text: gb18030, trim: space]", "b2e2a1a1", "测", ""},
 		{"tis-620", "[text: tis-620]", "b7b4cacdba", "ทดสอบ", ""},

@@ -145,8 +145,8 @@ func (x *date) century(yy, m, d int, today time.Time) int {
 	return y
 }
 
-// today is the day that two-digit years are judged by, as midnight UTC. East of
-// Greenwich the day begins up to 14 hours before it does in UTC.
+// today is the moment that two-digit years are judged by, in UTC: it is today already
+// up to 14 hours earlier, east of Greenwich.
 func (e *evaluation) today() time.Time {
 	now := e.opt.Today
 	if now.IsZero() {

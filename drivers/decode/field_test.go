@@ -199,6 +199,7 @@ func TestMistakes(t *testing.T) {
 		{"bcd, first", bytesField(`bcd: {first: middle}`), `unknown value of first "middle"`},
 		{"swap", bytesField("swap: words"), `unknown value "words"`},
 		{"bits, none", bytesField("bits: {at: 1, count: 0}"), "count is 1 to 4096"},
+		{"pointer", bytesField("pointer: 16"), "pointer is the number of a pair, 0 to 15"},
 		{"inflate", bytesField("inflate: gz"), `unknown value "gz"; did you mean "gzip"?`},
 		{"decode", field("decode: base46"), `did you mean "base45"?`},
 		{"charset", bytesField("text: utf8"), `did you mean "utf-8"?`},

@@ -9,7 +9,7 @@ import (
 	"cardferry/drivers"
 )
 
-// today is the day of all tests that need one.
+// testToday is the day of all tests that need one.
 var testToday = time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 
 // decodeYAML reads a text into v and fails the test on mistakes.
