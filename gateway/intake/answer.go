@@ -64,7 +64,7 @@ func (a *answer) then(msg []byte, code hl7.AckCode) {
 func (i *Intake) ack(m *hl7.Message, s *sender, code hl7.AckCode, d decision) []byte {
 	info := d.info
 	info.Code, info.Now, info.Options = code, i.now(), s.reading
-	ack := hl7.ACK(m.Bytes(), info)
+	ack := unframed(hl7.ACK(m.Bytes(), info))
 	if d.expected == "" {
 		return ack
 	}
@@ -74,7 +74,7 @@ func (i *Intake) ack(m *hl7.Message, s *sender, code hl7.AckCode, d decision) []
 // unreadable answers what could not even be taken apart.
 func (i *Intake) unreadable(raw []byte, cause error) answer {
 	i.fallback.count(Unreadable)
-	ack := hl7.NAK(raw, cause, hl7.AckInfo{Now: i.now(), Options: i.fallback.reading})
+	ack := unframed(hl7.NAK(raw, cause, hl7.AckInfo{Now: i.now(), Options: i.fallback.reading}))
 	code := codeOf(ack)
 	i.types.add(unreadableType, code)
 	return answer{first: ack, code: code}
@@ -131,6 +131,20 @@ func (i *Intake) Reading(source string) hl7.Options {
 // return: without MSH-15 and MSH-16 it would be one of original mode.
 func unconditional(ack []byte, o hl7.Options, accept hl7.AckCondition) []byte {
 	return set(ack, o, [2]string{"MSH-15", string(accept)}, [2]string{"MSH-16", string(hl7.Never)})
+}
+
+// unframed blanks block characters that a header's fields brought along: a
+// receiver would take them for the end of the acknowledgement.
+func unframed(ack []byte) []byte {
+	if ack[0] >= 0xFE { // UTF-16
+		return ack
+	}
+	for k, c := range ack {
+		if c == 0x0B || c == 0x1C {
+			ack[k] = ' '
+		}
+	}
+	return ack
 }
 
 // set changes fields of a message of our own making. One that cannot be changed,
