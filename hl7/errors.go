@@ -29,6 +29,11 @@ var (
 	ErrNoSegment = errors.New("message has no such segment; add it before setting its fields")
 	// ErrReadOnly says that MSH-1, MSH-2 or a whole segment cannot be set as text.
 	ErrReadOnly = errors.New("position cannot be set: it defines the encoding or is a whole segment")
+	// ErrContinuation says that a part of a continued message cannot be joined to
+	// others; treat it on its own and let a person know.
+	ErrContinuation = errors.New("part of a continued message does not fit; have the sender repeat all parts with MSH-14 and DSC-1 set")
+	// ErrJoinerFull says that too many parts wait for their successors.
+	ErrJoinerFull = errors.New("hl7: too many incomplete messages are waiting for their continuation")
 	// ErrBadTime says that a value is not a valid HL7 date/time.
 	ErrBadTime = errors.New("not a valid HL7 date/time (YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ])")
 )
