@@ -289,20 +289,24 @@ func TestMutualTLS(t *testing.T) {
 
 	tls11 := config(ca.issue(t, hour))
 	tls11.MaxVersion = tls.VersionTLS11
-	for name, c := range map[string]*tls.Config{
-		"no certificate":      config(),
-		"another authority":   config(other.issue(t, hour)),
-		"expired":             config(ca.issue(t, time.Now().Add(-time.Hour))),
-		"TLS 1.1":             tls11,
-		"plain":               nil,
-		"server not trusted":  {RootCAs: other.pool, Certificates: []tls.Certificate{ca.issue(t, hour)}},
-		"wrong name expected": {RootCAs: ca.pool, ServerName: "his.example.org", Certificates: []tls.Certificate{ca.issue(t, hour)}},
+	for _, tt := range []struct {
+		name   string
+		config *tls.Config
+		cause  Cause
+	}{
+		{"no certificate", config(), TLSHandshake},
+		{"another authority", config(other.issue(t, hour)), CertificateRefused},
+		{"expired", config(ca.issue(t, time.Now().Add(-time.Hour))), CertificateRefused},
+		{"TLS 1.1", tls11, TLSHandshake},
+		{"plain", nil, PlainOnTLSPort},
+		{"server not trusted", &tls.Config{RootCAs: other.pool, Certificates: []tls.Certificate{ca.issue(t, hour)}}, TLSHandshake},
+		{"wrong name expected", &tls.Config{RootCAs: ca.pool, ServerName: "his.example.org", Certificates: []tls.Certificate{ca.issue(t, hour)}}, TLSHandshake},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if ack, err := Send(t.Context(), addr, c, []byte(adt("1"))); err == nil {
+		t.Run(tt.name, func(t *testing.T) {
+			if ack, err := Send(t.Context(), addr, tt.config, []byte(adt("1"))); err == nil {
 				t.Errorf("accepted: %+v", ack)
 			}
-			e.want(t, TLSHandshake)
+			e.want(t, tt.cause)
 		})
 	}
 	if n := srv.Stats().Messages; n != 1 {

@@ -7,11 +7,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"cardferry/hl7"
 )
 
 // grace is how long after an FS its CR is waited for before the message counts
@@ -19,20 +18,25 @@ import (
 const grace = 20 * time.Millisecond
 
 const (
-	readSize   = 32 << 10
-	lingerTime = 2 * time.Second
-	maxLinger  = 64 << 20
+	smallRead = 4 << 10 // of every connection, idle ones too; most messages fit
+	readSize  = 32 << 10
 )
 
-// conn is one connection at the server. Everything happens in one goroutine.
+// bigBuffers are for connections that are in the middle of a longer message.
+var bigBuffers = sync.Pool{New: func() any { b := make([]byte, readSize); return &b }}
+
+// conn is one connection at the server. Everything happens in one goroutine,
+// except that the outbox may write from a timer.
 type conn struct {
 	server  *Server
 	net     net.Conn
 	peer    Peer
 	limiter *rate.Limiter
+	in      reader
+	small   []byte
 	framer  Framer
 	held    int64 // bytes of an unfinished message, as counted in server.partial
-	out     []byte
+	out     outbox
 }
 
 // endedError carries a cause through the framer.
@@ -44,42 +48,53 @@ func (e *endedError) Error() string { return "mllp: connection ends: " + string(
 // handlers ends the handlers.
 func (c *conn) run(ctx, handlers context.Context, config *tls.Config) (cause Cause) {
 	defer func() { _ = c.net.Close() }() // the cause is known by then
-	defer func() {
-		if recover() != nil { // the message was not acknowledged; the sender will repeat it
-			cause = HandlerPanicked
-		}
-	}()
-	tcp := c.net // the handshake puts its own in place
+	tcp := c.net                         // the handshake puts its own in place
 	stopClose := context.AfterFunc(handlers, func() { _ = tcp.Close() })
 	defer stopClose()
 	if config != nil {
-		if !c.handshake(ctx, config) {
-			return TLSHandshake
+		if cause := c.handshake(ctx, config); cause != "" {
+			return cause
 		}
 	}
 	nc := c.net
 	stopRead := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer stopRead()
 
+	c.in.conn, c.small = nc, make([]byte, smallRead)
+	c.out.conn, c.out.write = nc, positive(c.server.Write, defaultWrite)
 	c.framer.Max = c.server.MaxMessage
 	c.framer.OnFragment = c.fragment
 	defer func() { c.server.partial.Add(-c.held) }()
+	defer func() {
+		if recover() != nil { // the message was not acknowledged; the sender will repeat it
+			cause = HandlerPanicked
+		}
+		if c.out.end() != nil && cause != HandlerPanicked {
+			cause = WriteFailed
+		}
+	}()
+	return c.serve(ctx, handlers)
+}
+
+// serve reads, hands over and answers until something ends the connection.
+func (c *conn) serve(ctx, handlers context.Context) Cause {
 	emit := func(msg []byte) error { return c.message(ctx, handlers, msg) }
-	buf := make([]byte, readSize)
 	for {
 		before := c.framer.Faults()
-		err := c.step(ctx, buf, emit)
+		err := c.step(ctx, emit)
 		c.server.counters.faults(c.framer.Faults(), before)
-		if err == nil && c.account() {
-			continue
-		}
 		if err == nil {
+			err = c.out.flush()
+			if err != nil {
+				return WriteFailed
+			}
+			if c.account() {
+				continue
+			}
 			c.fragment(c.framer.Fragment())
 			return Overload
 		}
-		if cause := c.cause(ctx, err, emit); cause != "" {
-			return cause
-		}
+		return c.cause(ctx, err, emit)
 	}
 }
 
@@ -92,51 +107,68 @@ func (c *conn) account() bool {
 	return now <= readSize || total <= c.server.maxPartial()
 }
 
-func (c *conn) handshake(ctx context.Context, config *tls.Config) bool {
+// handshake makes the connection a TLS one. Whatever configuration was used for
+// it, a version below 1.2 or a certificate that nobody verified ends it.
+func (c *conn) handshake(ctx context.Context, config *tls.Config) Cause {
 	ctx, cancel := context.WithTimeout(ctx, positive(c.server.Frame, defaultFrame))
 	defer cancel()
 	t := tls.Server(c.net, config)
 	if err := t.HandshakeContext(ctx); err != nil {
-		return false
+		var plain tls.RecordHeaderError
+		var refused *tls.CertificateVerificationError
+		switch {
+		case errors.As(err, &plain):
+			return PlainOnTLSPort
+		case errors.As(err, &refused):
+			return CertificateRefused
+		}
+		return TLSHandshake
 	}
 	state := t.ConnectionState()
+	if state.Version < tls.VersionTLS12 {
+		return TLSHandshake
+	}
+	if len(state.PeerCertificates) > 0 && len(state.VerifiedChains) == 0 {
+		return CertificateRefused
+	}
 	c.net, c.peer.TLS = t, &state
-	return true
+	return ""
 }
 
 // step reads once and handles what became complete.
-func (c *conn) step(ctx context.Context, buf []byte, emit func([]byte) error) error {
-	if err := c.net.SetReadDeadline(c.deadline()); err != nil {
-		return err
+func (c *conn) step(ctx context.Context, emit func([]byte) error) error {
+	buf := c.small
+	if len(c.framer.Fragment()) >= smallRead {
+		big := bigBuffers.Get().(*[]byte)
+		defer bigBuffers.Put(big)
+		buf = *big
 	}
-	if ctx.Err() != nil { // the deadline just set may have undone the one of draining
-		return &endedError{Draining}
-	}
-	n, err := c.net.Read(buf)
+	n, err := c.in.read(ctx, buf, c.limit())
 	if n > 0 {
 		if ferr := c.framer.Feed(buf[:n], emit); ferr != nil {
 			return ferr
 		}
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && c.framer.Pending() {
+	switch {
+	case err == nil && n < len(buf) && c.framer.Whole(), // nothing is waiting behind the FS
+		errors.Is(err, os.ErrDeadlineExceeded) && c.framer.Pending() && ctx.Err() == nil:
 		return c.framer.Flush(emit)
 	}
 	return err
 }
 
-func (c *conn) deadline() time.Time {
+// limit is how long to wait for the next bytes, 0 for ever.
+func (c *conn) limit() time.Duration {
 	switch {
 	case c.framer.Pending():
-		return time.Now().Add(grace)
+		return grace
 	case c.framer.Partial():
-		return time.Now().Add(positive(c.server.Frame, defaultFrame))
-	case c.server.Idle > 0:
-		return time.Now().Add(c.server.Idle)
+		return positive(c.server.Frame, defaultFrame)
 	}
-	return time.Time{}
+	return c.server.Idle
 }
 
-// cause names an error. "" means that reading goes on.
+// cause names an error.
 func (c *conn) cause(ctx context.Context, err error, emit func([]byte) error) Cause {
 	var ended *endedError
 	switch {
@@ -180,85 +212,14 @@ func (c *conn) message(ctx, handlers context.Context, msg []byte) error {
 	if ctx.Err() != nil { // not taken in: the sender repeats it
 		return &endedError{Draining}
 	}
+	c.out.soon() // the handler may take its time
 	if c.limiter != nil {
 		if err := c.limiter.Wait(ctx); err != nil {
 			return &endedError{Draining}
 		}
 	}
-	c.server.counters.message(len(msg))
-	reply := c.server.Handler(handlers, msg, c.peer)
-	if reply.ACK == nil && len(reply.Also) == 0 {
-		c.server.counters.silent()
-	}
-	if err := c.answer(reply); err != nil {
-		return &endedError{WriteFailed}
-	}
-	switch reply.Then {
-	case Withhold:
-		c.hold(ctx)
-		return &endedError{Withheld}
-	case Close:
-		return &endedError{HandlerClosed}
-	}
-	return nil
-}
-
-// answer sends a reply's frames, each in one write.
-func (c *conn) answer(r Reply) error {
-	if r.ACK != nil {
-		if err := c.send(r.ACK); err != nil {
-			return err
-		}
-	}
-	for _, msg := range r.Also {
-		if err := c.send(msg); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *conn) send(msg []byte) error {
-	c.out = AppendFrame(c.out[:0], msg)
-	if err := c.net.SetWriteDeadline(time.Now().Add(positive(c.server.Write, defaultWrite))); err != nil {
-		return err
-	}
-	if _, err := c.net.Write(c.out); err != nil {
-		return err
-	}
-	c.server.counters.answered(answerCode(msg))
-	return nil
-}
-
-// hold keeps the connection open without reading, so that the sender neither
-// gets an answer nor a reason to reconnect at once.
-func (c *conn) hold(ctx context.Context) {
-	pause(ctx, positive(c.server.Withhold, defaultHold))
-}
-
-// tooLarge refuses a message over the limit, if its header can be read; the
-// connection ends because the rest of the frame is not worth waiting for.
-func (c *conn) tooLarge(ctx context.Context) {
-	head := c.framer.Fragment()
-	c.fragment(head)
-	head = head[:min(len(head), maxFragment)]
-	if _, err := hl7.Parse(head, hl7.Options{}); err != nil {
-		return
-	}
-	nak := hl7.NAK(head, hl7.ErrTooLarge, hl7.AckInfo{Now: time.Now()})
-	if c.send(nak) == nil {
-		c.linger(ctx)
-	}
-}
-
-// linger lets the peer read the last answer: closing with unread bytes would
-// reset the connection and take the answer with it.
-func (c *conn) linger(ctx context.Context) {
-	half, ok := c.net.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || c.net.SetReadDeadline(time.Now().Add(lingerTime)) != nil || ctx.Err() != nil {
-		return
-	}
-	_, _ = io.CopyN(io.Discard, c.net, maxLinger) // what arrives is refused already
+	c.server.counters.received(len(msg))
+	return c.answer(ctx, c.server.Handler(handlers, msg, c.peer))
 }
 
 func (c *conn) fragment(fragment []byte) {

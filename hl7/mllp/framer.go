@@ -11,6 +11,7 @@ package mllp
 import (
 	"bytes"
 	"errors"
+	"math"
 )
 
 // The block characters.
@@ -41,8 +42,9 @@ var (
 type Faults struct {
 	FillerBytes  uint64 // CR, LF, NUL, TAB or blank between frames
 	GarbageBytes uint64 // anything else between frames
-	NoCR         uint64 // FS not followed by CR
+	NoCR         uint64 // FS whose CR never came
 	InnerFS      uint64 // FS inside a message, kept as data
+	InnerVT      uint64 // VT inside a message, kept as data
 	DoubledStart uint64 // VT VT
 	Fragments    uint64 // frames begun and given up for a new VT or the end of the stream
 }
@@ -51,9 +53,10 @@ type Faults struct {
 type frameState uint8
 
 const (
-	between frameState = iota // before VT
-	inside                    // after VT
-	ending                    // after FS: the next byte decides
+	between   frameState = iota // before VT
+	inside                      // after VT
+	ending                      // after FS: the next byte decides
+	reopening                   // after a VT inside a frame: the next three bytes decide
 )
 
 // Framer cuts a byte stream into messages, in one pass and in any portions: how
@@ -68,8 +71,10 @@ type Framer struct {
 
 	state   frameState
 	buf     []byte
-	inner   int // index in buf of the first FS that may yet turn out to be the end, -1 none
-	ended   bool
+	inner   int  // index in buf of the first FS that may yet turn out to be the end, -1 none
+	vt      int  // index in buf of the VT that may have begun a new frame
+	ended   bool // a message was ended by its FS alone; its CR may still come
+	tail    int  // bytes of the present Feed from its next FS on; see nextFS
 	garbage int
 	lead    [8]byte // first garbage bytes, to name what the peer speaks
 	faults  Faults
@@ -82,6 +87,13 @@ func (f *Framer) Faults() Faults { return f.faults }
 // soon, call [Framer.Flush].
 func (f *Framer) Pending() bool { return f.state == ending }
 
+// Whole says that Pending and the message ends as a message should, with the CR
+// of its last segment: there is no need to wait before Flush. Inside a message no
+// FS follows a CR, it would begin a segment.
+func (f *Framer) Whole() bool { return f.state == ending && f.atSegmentEnd() }
+
+func (f *Framer) atSegmentEnd() bool { return len(f.buf) > 0 && f.buf[len(f.buf)-1] == endData }
+
 // Partial says whether a frame has begun and not ended.
 func (f *Framer) Partial() bool { return f.state != between }
 
@@ -93,13 +105,16 @@ func (f *Framer) Fragment() []byte { return f.buf }
 // (the stream is not MLLP or a message is over the limit), ends the stream. After
 // [ErrTooLarge], Fragment still has what was collected.
 func (f *Framer) Feed(p []byte, emit func(msg []byte) error) error {
+	f.tail = math.MaxInt
 	for len(p) > 0 {
 		var err error
 		switch f.state {
 		case between:
 			p, err = f.skip(p)
 		case inside:
-			p, err = f.collect(p, emit)
+			p, err = f.collect(p)
+		case reopening:
+			p, err = f.reopen(p, emit)
 		default:
 			p, err = f.decide(p, emit)
 		}
@@ -115,41 +130,46 @@ func (f *Framer) Flush(emit func(msg []byte) error) error {
 	if f.state != ending {
 		return nil
 	}
-	f.faults.NoCR++
-	f.ended = true // its CR may still come
+	f.ended = true
 	return f.finish(len(f.buf), emit)
 }
 
-// Close tells that the stream ended. A pending FS ends its message; anything else
-// unfinished is a fragment.
+// Close tells that the stream ended. A pending FS ends its message, and so does
+// one at the end of a segment that was taken for data; anything else unfinished
+// is a fragment.
 func (f *Framer) Close(emit func(msg []byte) error) error {
-	if f.state == ending {
-		return f.Flush(emit)
-	}
-	if f.state == inside {
-		f.drop(f.buf)
+	err := f.Flush(emit)
+	f.noCR()
+	if f.state != between && err == nil {
+		err = f.giveUp(f.buf, emit)
 	}
 	f.state = between
-	return nil
+	return err
+}
+
+// noCR counts an FS that ended its message, once it is known that no CR follows.
+func (f *Framer) noCR() {
+	if f.ended {
+		f.faults.NoCR++
+		f.ended = false
+	}
 }
 
 // skip passes over what is between frames.
 func (f *Framer) skip(p []byte) ([]byte, error) {
 	for i, c := range p {
+		if c == endData && f.ended { // late, and not filler
+			f.ended = false
+			continue
+		}
+		f.noCR()
 		switch c {
 		case startBlock:
-			f.begin()
+			f.begin(nil)
 			return p[i+1:], nil
-		case endData:
-			if !f.ended {
-				f.faults.FillerBytes++
-			}
-			f.ended = false
-		case '\n', 0, ' ', '\t':
-			f.ended = false
+		case endData, '\n', 0, ' ', '\t':
 			f.faults.FillerBytes++
 		default:
-			f.ended = false
 			if err := f.foreign(c); err != nil {
 				return nil, err
 			}
@@ -171,7 +191,7 @@ func (f *Framer) foreign(c byte) error {
 		return ErrGarbage
 	case len(lead) == 2 && lead[0] == 0x16 && lead[1] == 0x03:
 		return ErrTLS
-	case len(lead) == 3 && string(lead) == "MSH":
+	case isHeader(bytes.TrimPrefix(lead, bom)):
 		return ErrUnframed
 	case len(lead) == 4 && isHTTP(lead):
 		return ErrHTTP
@@ -187,19 +207,38 @@ func isHTTP(lead []byte) bool {
 	return false
 }
 
-func (f *Framer) begin() {
-	f.state, f.buf, f.inner, f.ended, f.garbage = inside, nil, -1, false, 0
+var fs = []byte{endBlock}
+
+var bom = []byte("\uFEFF")
+
+// isHeader says whether b is the name of a segment that a frame begins with.
+func isHeader(b []byte) bool {
+	switch string(b) {
+	case "MSH", "FHS", "BHS":
+		return true
+	}
+	return false
+}
+
+// begin starts a frame with what there is of it.
+func (f *Framer) begin(start []byte) {
+	f.state, f.buf, f.inner, f.ended, f.garbage = inside, start, -1, false, 0
 }
 
 // collect takes message bytes up to the next block character.
-func (f *Framer) collect(p []byte, emit func([]byte) error) ([]byte, error) {
-	end := bytes.IndexByte(p, endBlock)
+func (f *Framer) collect(p []byte) ([]byte, error) {
+	end := f.nextFS(p)
 	data := p
 	if end >= 0 {
 		data = p[:end]
 	}
 	if vt := bytes.IndexByte(data, startBlock); vt >= 0 {
-		return p[vt+1:], f.restart(data[:vt], emit)
+		if vt == 0 && len(f.buf) == 0 {
+			f.faults.DoubledStart++
+			return p[1:], nil
+		}
+		f.state, f.vt = reopening, len(f.buf)+vt
+		return p[vt+1:], f.add(data[:vt+1])
 	}
 	if err := f.add(data); err != nil {
 		return nil, err
@@ -211,26 +250,69 @@ func (f *Framer) collect(p []byte, emit func([]byte) error) ([]byte, error) {
 	return p[end+1:], nil
 }
 
-// restart begins a new frame although the last one did not end. If it had an FS
-// that was taken for data, that one was the end after all.
-func (f *Framer) restart(data []byte, emit func([]byte) error) error {
-	if err := f.add(data); err != nil {
-		return err
-	}
-	switch {
-	case f.inner >= 0:
-		f.faults.NoCR++
-		f.faults.GarbageBytes += uint64(len(f.buf) - f.inner - 1)
-		if err := f.finish(f.inner, emit); err != nil {
-			return err
+// nextFS is the index in p of the first FS, -1 without. What it found it keeps, so
+// that a stream full of VTs is not searched again for each.
+func (f *Framer) nextFS(p []byte) int {
+	if f.tail > len(p) {
+		f.tail = 0
+		if i := bytes.IndexByte(p, endBlock); i >= 0 {
+			f.tail = len(p) - i
 		}
-	case len(f.buf) == 0:
-		f.faults.DoubledStart++
-	default:
-		f.drop(f.buf)
 	}
-	f.begin()
-	return nil
+	if f.tail == 0 {
+		return -1
+	}
+	return len(p) - f.tail
+}
+
+// reopen looks at the three bytes behind a VT inside a frame. If a header segment
+// begins there the sender has given the frame up for a new one; otherwise the VT
+// is data.
+func (f *Framer) reopen(p []byte, emit func([]byte) error) ([]byte, error) {
+	switch p[0] {
+	case endBlock:
+		f.faults.InnerVT++
+		f.state = ending
+		return p[1:], nil
+	case startBlock:
+		f.faults.InnerVT++
+		f.vt = len(f.buf)
+		return p[1:], f.add(p[:1])
+	}
+	if err := f.add(p[:1]); err != nil {
+		return nil, err
+	}
+	start := f.buf[f.vt+1:]
+	if len(start) < len("MSH") {
+		return p[1:], nil
+	}
+	if isHeader(start) || bytes.Equal(start, bom) {
+		return p[1:], f.restart(emit)
+	}
+	f.faults.InnerVT++
+	f.state = inside
+	return p[1:], nil
+}
+
+// restart begins a new frame at f.vt although the last one did not end.
+func (f *Framer) restart(emit func([]byte) error) error {
+	start := bytes.Clone(f.buf[f.vt+1:])
+	err := f.giveUp(f.buf[:f.vt], emit)
+	f.begin(start)
+	return err
+}
+
+// giveUp ends a frame that did not end itself. If it had an FS at the end of a
+// segment that was taken for data, that was the end after all; otherwise it is a
+// fragment, never a message.
+func (f *Framer) giveUp(old []byte, emit func([]byte) error) error {
+	if f.inner < 0 {
+		f.drop(old)
+		return nil
+	}
+	f.faults.NoCR++
+	f.faults.GarbageBytes += uint64(len(old) - f.inner - 1)
+	return f.finish(f.inner, emit)
 }
 
 // decide looks at the byte behind an FS. CR is canonical; VT begins the next
@@ -248,11 +330,11 @@ func (f *Framer) decide(p []byte, emit func([]byte) error) ([]byte, error) {
 		return p[1:], nil
 	}
 	f.faults.InnerFS++
-	if f.inner < 0 {
+	if f.inner < 0 && f.atSegmentEnd() {
 		f.inner = len(f.buf)
 	}
 	f.state = inside
-	return p, f.add([]byte{endBlock})
+	return p, f.add(fs)
 }
 
 func (f *Framer) add(data []byte) error {

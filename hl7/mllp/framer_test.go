@@ -1,7 +1,6 @@
 package mllp
 
 import (
-	"bytes"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -44,14 +43,25 @@ func TestFramer(t *testing.T) {
 		{"filler between frames", "\r\n \x00\t\x0bA\x1c\r\x00", []string{"A"}, Faults{FillerBytes: 6}, nil},
 		{"garbage before VT", "xyz\x0bA\x1c\r", []string{"A"}, Faults{GarbageBytes: 3}, nil},
 		{"doubled VT", "\x0b\x0bA\x1c\r", []string{"A"}, Faults{DoubledStart: 1}, nil},
-		{"a frame given up for a new one", "\x0bA part\x0bB\x1c\r", []string{"B"}, Faults{Fragments: 1}, nil},
+		{"a frame given up for a new one", "\x0bA part\x0bMSH|B\x1c\r", []string{"MSH|B"}, Faults{Fragments: 1}, nil},
+		{"a frame given up for a batch", "\x0bA part\x0bFHS|B\x1c\r", []string{"FHS|B"}, Faults{Fragments: 1}, nil},
+		{"a frame given up for one with a byte order mark", "\x0bA part\x0b\uFEFFMSH|B\x1c\r", []string{"\uFEFFMSH|B"}, Faults{Fragments: 1}, nil},
+		{"VT inside a field", "\x0bA\x0bMS\x1c\r\x0bB\x0bMSX|\x1c\r", []string{"A\x0bMS", "B\x0bMSX|"}, Faults{InnerVT: 2}, nil},
+		{"VT inside, then the end", "\x0bA\x0b\x1c\r", []string{"A\x0b"}, Faults{InnerVT: 1}, nil},
+		{"two VT inside, then a new frame", "\x0bA\x0b\x0bMSH\x1c\r", []string{"MSH"}, Faults{InnerVT: 1, Fragments: 1}, nil},
+		{"the stream ends behind a VT", "\x0bA\x0bMS", nil, Faults{Fragments: 1}, nil},
 		{"FS inside a field", "\x0bA\x1cB\x1c\r", []string{"A\x1cB"}, Faults{InnerFS: 1}, nil},
 		{"two FS inside", "\x0bA\x1cB\x1cC\x1c\r", []string{"A\x1cB\x1cC"}, Faults{InnerFS: 2}, nil},
-		{"FS and garbage, then a new frame", "\x0bA\x1cxy\x0bB\x1c\r", []string{"A", "B"}, Faults{InnerFS: 1, NoCR: 1, GarbageBytes: 2}, nil},
+		{"FS behind a segment and garbage, then a new frame", "\x0bA\r\x1cxy\x0bMSH\x1c\r", []string{"A\r", "MSH"}, Faults{InnerFS: 1, NoCR: 1, GarbageBytes: 2}, nil},
+		{"FS behind a segment and garbage, then nothing", "\x0bA\r\x1cxy", []string{"A\r"}, Faults{InnerFS: 1, NoCR: 1, GarbageBytes: 2}, nil},
+		{"FS in a field of a frame given up", "\x0bA\x1cxy\x0bMSH\x1c\r", []string{"MSH"}, Faults{InnerFS: 1, Fragments: 1}, nil},
+		{"FS in a field of a frame that never ends", "\x0bA\x1cxy", nil, Faults{InnerFS: 1, Fragments: 1}, nil},
 		{"the stream ends mid-frame", "\x0bA\x1c\r\x0bB part", []string{"A"}, Faults{Fragments: 1}, nil},
 		{"empty frame", "\x0b\x1c\r", []string{""}, Faults{}, nil},
 		{"CR and LF inside", "\x0bA\rB\nC\r\x1c\r", []string{"A\rB\nC\r"}, Faults{}, nil},
 		{"unframed HL7", "MSH|^~\\&|A\r", nil, Faults{GarbageBytes: 3}, ErrUnframed},
+		{"unframed HL7 behind a byte order mark", "\uFEFFMSH|^~\\&|A\r", nil, Faults{GarbageBytes: 6}, ErrUnframed},
+		{"unframed batch", "\r\nFHS|^~\\&|A\r", nil, Faults{GarbageBytes: 3, FillerBytes: 2}, ErrUnframed},
 		{"HTTP", "GET / HTTP/1.1\r\n", nil, Faults{GarbageBytes: 4, FillerBytes: 1}, ErrHTTP},
 		{"HTTP POST", "POST /x HTTP/1.1\r\n", nil, Faults{GarbageBytes: 4}, ErrHTTP},
 		{"TLS hello", "\x16\x03\x01\x02\x00", nil, Faults{GarbageBytes: 2}, ErrTLS},
@@ -77,27 +87,36 @@ func TestFramer(t *testing.T) {
 	}
 }
 
-func TestFramerFlushAcceptsAtOnceAndSwallowsTheLateCR(t *testing.T) {
-	var f Framer
-	var msgs []string
-	emit := func(m []byte) error { msgs = append(msgs, string(m)); return nil }
-	steps := []func() error{
-		func() error { return f.Feed([]byte("\x0bA\x1c"), emit) },
-		func() error { return f.Flush(emit) },
-		func() error { return f.Feed([]byte("\r"), emit) },
-		func() error { return f.Feed([]byte("\x0bB\x1c\r"), emit) },
-		func() error { return f.Flush(emit) },
+func TestFramerFlush(t *testing.T) {
+	tests := []struct {
+		name, first, rest string
+		whole             bool
+		want              []string
+		faults            Faults
+	}{
+		{"and a late CR", "\x0bA\r\x1c", "\r\x0bB\x1c\r", true, []string{"A\r", "B"}, Faults{}},
+		{"and no CR", "\x0bA\r\x1c", "\x0bB\x1c\r", true, []string{"A\r", "B"}, Faults{NoCR: 1}},
+		{"and a line feed for CR", "\x0bA\r\x1c", "\n\x0bB\x1c\r", true, []string{"A\r", "B"}, Faults{NoCR: 1, FillerBytes: 1}},
+		{"and silence", "\x0bA\r\x1c", "", true, []string{"A\r"}, Faults{NoCR: 1}},
+		{"of a message whose last segment has no CR", "\x0bA\x1c", "\r", false, []string{"A"}, Faults{}},
+		{"of an empty frame", "\x0b\x1c", "", false, []string{""}, Faults{NoCR: 1}},
+		{"inside a frame does nothing", "\x0bA\r", "B\x1c\r", false, []string{"A\rB"}, Faults{}},
 	}
-	for i, step := range steps {
-		if err := step(); err != nil {
-			t.Fatal(err)
-		}
-		if i == 1 && !slices.Equal(msgs, []string{"A"}) {
-			t.Fatalf("after the flush: %q", msgs)
-		}
-	}
-	if !slices.Equal(msgs, []string{"A", "B"}) || f.Faults() != (Faults{NoCR: 1}) {
-		t.Errorf("%q %+v", msgs, f.Faults())
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var f Framer
+			var msgs []string
+			emit := func(m []byte) error { msgs = append(msgs, string(m)); return nil }
+			if err := f.Feed([]byte(tt.first), emit); err != nil || f.Whole() != tt.whole {
+				t.Fatalf("%v, whole %v", err, f.Whole())
+			}
+			if err := errors.Join(f.Flush(emit), f.Flush(emit), f.Feed([]byte(tt.rest), emit), f.Close(emit)); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(msgs, tt.want) || f.Faults() != tt.faults {
+				t.Errorf("%q %+v", msgs, f.Faults())
+			}
+		})
 	}
 }
 
@@ -127,7 +146,7 @@ func TestFragmentsAreKept(t *testing.T) {
 	var got []string
 	f := Framer{OnFragment: func(b []byte) { got = append(got, string(b)) }}
 	emit := func([]byte) error { return nil }
-	if err := f.Feed([]byte("\x0bone\x0btwo\x1c\r\x0bthree"), emit); err != nil {
+	if err := f.Feed([]byte("\x0bone\x0bMSH|two\x1c\r\x0bthree"), emit); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(emit); err != nil {
@@ -141,7 +160,7 @@ func TestFragmentsAreKept(t *testing.T) {
 // FuzzFramer: the way a stream is split changes neither messages nor counts.
 func FuzzFramer(f *testing.F) {
 	for _, s := range []string{
-		"\x0bA\x1c\r", "\x0bA\x1c\r\x0bB\x1c\r", "\x0bA\x1cB\x1c\r", "\x0b\x0bA\x1c\x0bB\x1c\n", "MSH|", "GET / ", "\x16\x03\x01", "\x0bA\x1cxy\x0bB\x1c\r", "\r\n\x00\x0b\x1c\x1c\r",
+		"\x0bA\x1c\r", "\x0bA\x1c\r\x0bB\x1c\r", "\x0bA\x1cB\x1c\r", "\x0b\x0bA\x1c\x0bB\x1c\n", "MSH|", "GET / ", "\x16\x03\x01", "\x0bA\r\x1cxy\x0bMSH\x1c\r", "\x0bA\x0b\x0bMSH\x1cB\x0bFH\x1c\r", "\r\n\x00\x0b\x1c\x1c\r",
 	} {
 		f.Add([]byte(s), uint64(1))
 	}
@@ -168,19 +187,36 @@ func FuzzFramer(f *testing.F) {
 	})
 }
 
+// BenchmarkFramer: no stream costs much more a byte than the usual one, however
+// it is made up.
 func BenchmarkFramer(b *testing.B) {
-	stream := bytes.Repeat(AppendFrame(nil, bytes.Repeat([]byte("PID|1||100001^^^HIS^MR\r"), 70)), 100)
-	emit := func([]byte) error { return nil }
-	b.SetBytes(int64(len(stream)))
-	b.ReportAllocs()
-	for b.Loop() {
-		var f Framer
-		for p := stream; len(p) > 0; {
-			n := min(len(p), readSize)
-			if err := f.Feed(p[:n], emit); err != nil {
-				b.Fatal(err)
+	const size = 1 << 20
+	for _, tt := range []struct {
+		name, stream string
+		portion      int
+	}{
+		{"messages of 1.6 KB", strings.Repeat("\x0b"+strings.Repeat("PID|1||100001^^^HIS^MR\r", 70)+"\x1c\r", 650), readSize},
+		{"one of 1 MB", "\x0b" + strings.Repeat("x", size) + "\x1c\r", readSize},
+		{"one of 1 MB in portions of 100", "\x0b" + strings.Repeat("x", size) + "\x1c\r", 100},
+		{"full of VT", "\x0bx" + strings.Repeat("\x0babc", size/4), readSize},
+		{"full of FS", "\x0bx" + strings.Repeat("\x1cabc", size/4), readSize},
+		{"full of new frames", strings.Repeat("\x0bMSH", size/4), readSize},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			emit := func([]byte) error { return nil }
+			b.SetBytes(int64(len(tt.stream)))
+			b.ReportAllocs()
+			stream := []byte(tt.stream)
+			for b.Loop() {
+				f := Framer{Max: 2 * size}
+				for p := stream; len(p) > 0; {
+					n := min(len(p), tt.portion)
+					if err := f.Feed(p[:n], emit); err != nil {
+						b.Fatal(err)
+					}
+					p = p[n:]
+				}
 			}
-			p = p[n:]
-		}
+		})
 	}
 }

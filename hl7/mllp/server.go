@@ -163,17 +163,18 @@ func (s *Server) admit(ctx, handlers context.Context, nc net.Conn, config *tls.C
 		s.refuse(nc, peer, NotAllowed)
 		return
 	}
-	if !s.counters.open(positive(s.MaxConns, defaultConns)) {
+	if !s.counters.enter(positive(s.MaxConns, defaultConns)) {
 		s.refuse(nc, peer, TooManyConnections)
 		return
 	}
 	s.conns.Go(func() {
-		defer s.counters.closed()
+		defer s.counters.leave()
 		c := &conn{server: s, net: nc, peer: peer}
 		if s.Rate > 0 {
 			c.limiter = rate.NewLimiter(rate.Limit(s.Rate), int(s.Rate)+1)
 		}
-		s.end(peer, c.run(ctx, handlers, config))
+		cause := c.run(ctx, handlers, config)
+		s.end(c.peer, cause)
 	})
 }
 

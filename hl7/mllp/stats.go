@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"cardferry/hl7"
 )
@@ -23,7 +24,9 @@ const (
 	Unframed           Cause = "unframed_hl7"
 	HTTPRequest        Cause = "http_request"
 	TLSOnPlainPort     Cause = "tls_on_plain_port"
-	TLSHandshake       Cause = "tls_handshake_failed" // wrong or no client certificate among others
+	PlainOnTLSPort     Cause = "plain_on_tls_port"
+	TLSHandshake       Cause = "tls_handshake_failed" // no client certificate among others
+	CertificateRefused Cause = "client_certificate_refused"
 	NotAllowed         Cause = "address_not_allowed"
 	TooManyConnections Cause = "too_many_connections"
 	HandlerClosed      Cause = "handler_closed"
@@ -41,73 +44,86 @@ type Stats struct {
 	Accepted uint64                 // connections ever let in
 	Messages uint64                 // frames handed to the handler
 	Bytes    uint64                 // in those frames
-	Answers  map[hl7.AckCode]uint64 // acknowledgements written, by MSA-1; "" when it has none
+	Answers  map[hl7.AckCode]uint64 // acknowledgements given, by MSA-1; "" when it has none
 	Silent   uint64                 // messages that were not to be answered
 	Ended    map[Cause]uint64       // connections ended or refused
 	Faults   Faults                 // framing that was tolerated
 }
 
-// counters guards a Stats.
+// answerCodes are the values of HL7 table 0008, and "" for an answer without.
+var answerCodes = [...]hl7.AckCode{"", hl7.AA, hl7.AE, hl7.AR, hl7.CA, hl7.CE, hl7.CR}
+
+// counters are a Stats in the making. What every message counts takes no lock.
 type counters struct {
-	mu sync.Mutex
-	s  Stats
+	open                              atomic.Int64
+	accepted, messages, bytes, silent atomic.Uint64
+	answers                           [len(answerCodes)]atomic.Uint64
+
+	mu     sync.Mutex
+	causes map[Cause]uint64
+	fault  Faults
 }
 
 func (c *counters) snapshot() Stats {
+	s := Stats{
+		Open: int(c.open.Load()), Accepted: c.accepted.Load(), Messages: c.messages.Load(), Bytes: c.bytes.Load(), Silent: c.silent.Load(),
+		Answers: map[hl7.AckCode]uint64{},
+	}
+	for i := range c.answers {
+		if n := c.answers[i].Load(); n > 0 {
+			s.Answers[answerCodes[i]] = n
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.s
-	s.Answers, s.Ended = maps.Clone(s.Answers), maps.Clone(s.Ended)
+	s.Ended, s.Faults = maps.Clone(c.causes), c.fault
 	return s
 }
 
-// open counts a connection in, unless there are limit already.
-func (c *counters) open(limit int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.s.Open >= limit {
+// enter counts a connection in, unless there are limit already. Only Serve's
+// goroutine calls it.
+func (c *counters) enter(limit int) bool {
+	if c.open.Load() >= int64(limit) {
 		return false
 	}
-	c.s.Open++
-	c.s.Accepted++
+	c.open.Add(1)
+	c.accepted.Add(1)
 	return true
 }
 
-func (c *counters) closed() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.s.Open--
-}
+func (c *counters) leave() { c.open.Add(-1) }
 
 func (c *counters) ended(cause Cause) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.s.Ended == nil {
-		c.s.Ended = map[Cause]uint64{}
+	if c.causes == nil {
+		c.causes = map[Cause]uint64{}
 	}
-	c.s.Ended[cause]++
+	c.causes[cause]++
 }
 
-func (c *counters) message(size int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.s.Messages++
-	c.s.Bytes += uint64(size)
+func (c *counters) received(size int) {
+	c.messages.Add(1)
+	c.bytes.Add(uint64(size))
 }
 
-func (c *counters) silent() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.s.Silent++
+// answered counts an answer by its MSA-1.
+func (c *counters) answered(ack []byte) {
+	c.answers[answerIndex(ack)].Add(1)
 }
 
-func (c *counters) answered(code hl7.AckCode) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.s.Answers == nil {
-		c.s.Answers = map[hl7.AckCode]uint64{}
+// answerIndex finds MSA-1 of an acknowledgement of our own making in answerCodes.
+func answerIndex(ack []byte) int {
+	j := bytes.Index(ack, []byte("\rMSA"))
+	if j < 0 || len(ack) < j+7 {
+		return 0
 	}
-	c.s.Answers[code]++
+	for i, code := range answerCodes {
+		if string(code) == string(ack[j+5:j+7]) {
+			return i
+		}
+	}
+	return 0
 }
 
 // faults adds what a connection's framer has counted since last time.
@@ -117,24 +133,12 @@ func (c *counters) faults(now, before Faults) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := &c.s.Faults
+	f := &c.fault
 	f.FillerBytes += now.FillerBytes - before.FillerBytes
 	f.GarbageBytes += now.GarbageBytes - before.GarbageBytes
 	f.NoCR += now.NoCR - before.NoCR
 	f.InnerFS += now.InnerFS - before.InnerFS
+	f.InnerVT += now.InnerVT - before.InnerVT
 	f.DoubledStart += now.DoubledStart - before.DoubledStart
 	f.Fragments += now.Fragments - before.Fragments
-}
-
-// answerCode finds MSA-1 in an acknowledgement of our own making.
-func answerCode(ack []byte) hl7.AckCode {
-	j := bytes.Index(ack, []byte("\rMSA"))
-	if j < 0 || len(ack) < j+7 {
-		return ""
-	}
-	switch code := hl7.AckCode(ack[j+5 : j+7]); code {
-	case hl7.AA, hl7.AE, hl7.AR, hl7.CA, hl7.CE, hl7.CR:
-		return code
-	}
-	return ""
 }

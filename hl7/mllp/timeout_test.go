@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,21 +75,36 @@ func TestIdleWithoutALimit(t *testing.T) {
 	})
 }
 
-func TestGraceAfterAnEndBlock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, e := inBubble(t, &Server{Idle: time.Minute})
-		start := time.Now()
-		s.write("\x0b" + adt("1") + "\x1c")
-		s.wantAck("AA", "1")
-		if d := time.Since(start); d != grace {
-			t.Errorf("answered after %v, want %v", d, grace)
-		}
-		<-time.After(200 * time.Millisecond)
-		s.write("\r")
-		s.write(string(AppendFrame(nil, []byte(adt("2")))))
-		s.wantAck("AA", "2")
-		e.want(t, IdleTimeout) // at a message boundary
-	})
+func TestWhenAnEndBlockWithoutCRIsAnswered(t *testing.T) {
+	tests := []struct {
+		name, msg string
+		after     time.Duration
+	}{
+		{"a message that ends as it should", adt("1"), 0},
+		{"a message whose last segment has no CR", strings.TrimSuffix(adt("1"), "\r"), grace},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, e := inBubble(t, &Server{Idle: time.Minute})
+				start := time.Now()
+				s.write("\x0b" + tt.msg + "\x1c")
+				s.wantAck("AA", "1")
+				if d := time.Since(start); d != tt.after {
+					t.Errorf("answered after %v, want %v", d, tt.after)
+				}
+				<-time.After(200 * time.Millisecond)
+				s.write("\r")
+				s.write(string(AppendFrame(nil, []byte(adt("2")))))
+				s.wantAck("AA", "2")
+				start = time.Now()
+				e.want(t, IdleTimeout) // at a message boundary
+				if d := time.Since(start); d != time.Minute {
+					t.Errorf("idle for %v", d)
+				}
+			})
+		})
+	}
 }
 
 func TestWithheldSenderWaits(t *testing.T) {
