@@ -74,7 +74,7 @@ func healthCard(t testing.TB, rules *code.Rules) string {
 func TestWithheldCodesGoNowhere(t *testing.T) {
 	rules := shipped(t)
 	for _, secret := range []string{"281234567890123456", "134567890123456789", "4000000000000002", "6200000000000000004", "wxp://f2f00000000000000000000000000000000"} {
-		for _, scan := range []string{secret, secret + "\r\n", " " + secret} {
+		for _, scan := range []string{secret, secret + "\r\n", " " + secret, "]C0" + secret, "]Q1" + secret} {
 			out, err := json.Marshal(rules.Recognise([]byte(scan)))
 			if err != nil {
 				t.Fatal(err)
