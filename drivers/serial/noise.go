@@ -29,9 +29,9 @@ func (n *noise) due(code drivers.FaultCode, now time.Time) bool {
 	return true
 }
 
-// rubbish says whether a scan is none: it is full of control characters that no code
-// and no scanner sends. A stray one, from switching on say, does not matter. Binary data
-// in a code looks the same, and no rule could recognise it either.
+// rubbish says whether a scan looks like none: it is full of control characters that no
+// text and no scanner sends. A stray one, from switching on say, does not matter. A code
+// of binary data looks the same; only the code rules can tell.
 func rubbish(scan []byte) bool {
 	controls := 0
 	for _, c := range scan {

@@ -129,6 +129,22 @@ func TestAnHourOfNoise(t *testing.T) {
 	})
 }
 
+// The old Colombian identity card is a code of 531 bytes, most of them zero.
+func TestABinaryCodeIsNoRubbish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := attach(t, Config{Framing: Framing{GapOnly: true}})
+		scan := make([]byte, 531)
+		copy(scan[24:], "PubDSK_1")
+		copy(scan[48:], "0000001234")
+		copy(scan[151:], "F19900302")
+		s.say(string(scan[:200]), string(scan[200:]))
+		s.silence(time.Second)
+		if _, faults := s.unplug(); len(faults) != 0 || len(s.events) != 2 || s.events[1].Read.Medium != "co-cedula" {
+			t.Errorf("faults %v, %d events", faults, len(s.events))
+		}
+	})
+}
+
 func TestEveryScanAtAWrongRateIsToldNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := attach(t, Config{})

@@ -57,7 +57,7 @@ func (s *scanner) scan(raw []byte) {
 	raw = s.framer.strip(raw)
 	switch {
 	case s.noise.on || len(raw) == 0:
-	case rubbish(raw):
+	case rubbish(raw) && s.d.cfg.Codes.Recognise(raw).Medium == drivers.MediumUnknown: // a code may be binary
 		s.noise.on = true
 		s.fault(drivers.FaultFrame, "characters that no code has; check the baud rate, the parity and the cable")
 	default:
