@@ -111,20 +111,40 @@ func (i *Intake) controlKey(m *hl7.Message, it queue.Item) (key, content uint64)
 	return key, content
 }
 
-// begin says whether the control id stood for other bytes within the window.
-// Unless it did, and keep is false, end must follow.
-func (c *controlIDs) begin(key, content uint64, now time.Time, keep bool) (reused bool) {
+// verdict is what is known of a control id.
+type verdict uint8
+
+const (
+	newOne     verdict = iota
+	sameOne            // these bytes were stored under it
+	anotherOne         // it stood for other bytes within the window
+)
+
+// begin says what is known of a control id. Unless it is another message's, and
+// keep is false, end must follow.
+func (c *controlIDs) begin(key, content uint64, now time.Time, keep bool) verdict {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if other, ok := c.underway[key]; ok {
-		reused = other != content
-	} else if s, ok := c.lookup(key); ok && s.content != content {
-		reused = now.Sub(time.Unix(int64(s.at), 0)) < c.window
-	}
-	if !reused || keep {
+	known := c.verdict(key, content, now)
+	if known != anotherOne || keep {
 		c.underway[key] = content
 	}
-	return reused
+	return known
+}
+
+func (c *controlIDs) verdict(key, content uint64, now time.Time) verdict {
+	if other, ok := c.underway[key]; ok && other != content {
+		return anotherOne
+	}
+	switch s, ok := c.lookup(key); {
+	case !ok:
+		return newOne
+	case s.content == content:
+		return sameOne
+	case now.Sub(time.Unix(int64(s.at), 0)) < c.window:
+		return anotherOne
+	}
+	return newOne
 }
 
 // end says whether the message was stored.

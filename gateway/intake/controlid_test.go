@@ -65,7 +65,7 @@ func openIDs(t *testing.T, dir string) *controlIDs {
 }
 
 func (c *controlIDs) put(key, content uint64, now time.Time) {
-	if !c.begin(key, content, now, false) {
+	if c.begin(key, content, now, false) != anotherOne {
 		c.end(key, content, now, true)
 	}
 }
@@ -73,7 +73,7 @@ func (c *controlIDs) put(key, content uint64, now time.Time) {
 func TestControlIDMemory(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	reused := func(c *controlIDs, key, content uint64) bool {
-		r := c.begin(key, content, now, false)
+		r := c.begin(key, content, now, false) == anotherOne
 		if !r {
 			c.end(key, content, now, false)
 		}
@@ -81,15 +81,18 @@ func TestControlIDMemory(t *testing.T) {
 	}
 	t.Run("two at once", func(t *testing.T) {
 		c := openIDs(t, t.TempDir())
-		if c.begin(1, 10, now, false) || !c.begin(1, 11, now, false) || c.begin(1, 10, now, false) {
+		if c.begin(1, 10, now, false) != newOne || c.begin(1, 11, now, false) != anotherOne || c.begin(1, 10, now, false) != newOne {
 			t.Error("the second of two different messages under way must be refused")
 		}
 		c.end(1, 10, now, false)
 		c.end(1, 10, now, false)
-		if c.begin(1, 11, now, false) {
+		if c.begin(1, 11, now, false) != newOne {
 			t.Error("what was not stored is not remembered")
 		}
 		c.end(1, 11, now, true)
+		if c.begin(1, 11, now, false) != sameOne {
+			t.Error("what was stored is known")
+		}
 	})
 	t.Run("bounded", func(t *testing.T) {
 		dir := t.TempDir()

@@ -18,6 +18,7 @@ func FuzzHandle(f *testing.F) {
 		adt("1"), adt("1", "1"), enhanced("1", "AL", "AL"), adt(""), "", "MSH", "PID|", qbp("Q22", "1", ""), qbp("Q99", "1", "|||AL|AL"), marker,
 		"BHS|^~\\&\r" + adt("1") + adt("2") + "BTS|2\r", adt("1") + adt("2"), "FHS$%~\\&\rBHS$%\rMSH\r", "MSH$%~\\&$A$$$$$$ADT%A01$1$P$2.5\r",
 		"\ufeff" + adt("1"), strings.ReplaceAll(adt("1"), "\r", "\n"), "MSH|^~\\&|HIS|||||||9|||0\r", "MSH|^~\\&|HIS|||||||9|||-1\r",
+		part1, part2, part3, part1 + part2 + part3,
 		"\xff\xfeM\x00S\x00H\x00|\x00^\x00~\x00\\\x00&\x00|\x00",
 	} {
 		f.Add([]byte(s))

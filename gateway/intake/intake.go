@@ -14,11 +14,13 @@ package intake
 
 import (
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -47,9 +49,16 @@ type Options struct {
 	// ReuseWindow is how long a control id stands for one message only; 24 h when
 	// zero. Senders whose counters start again every day may be just below it.
 	ReuseWindow time.Duration
-	// StateDir holds sequence numbers and the memory of control ids. It is made if
-	// need be and belongs to this Intake alone.
+	// StateDir holds sequence numbers, the memory of control ids and unfinished
+	// messages. It is made if need be and belongs to this Intake alone.
 	StateDir string
+	// Seal protects the parts of continued messages (MSH-14, DSC) until the last
+	// one has come. It takes nonces of its own (the one of gateway/keys) and stays
+	// the same over restarts. nil stores every part as a message of its own.
+	Seal cipher.AEAD
+	// PartWait is how long the next part may take before those that came are stored
+	// one by one; 1 h when zero.
+	PartWait time.Duration
 
 	// Respond answers a query with a message of its own, built by [Response] for
 	// example; false says that it does not know this query. nil answers every
@@ -66,6 +75,7 @@ type Options struct {
 const (
 	defaultMaxBatch    = 10_000
 	defaultReuseWindow = 24 * time.Hour
+	defaultPartWait    = time.Hour
 	defaultName        = "hl7"
 )
 
@@ -79,8 +89,12 @@ type Intake struct {
 	fallback *sender
 	first    hl7.Options // how to read a message before its sender is known
 	ids      *controlIDs
+	parts    *parts // nil without Options.Seal
 	types    typeCounters
 	full     atomic.Bool // messages are refused for want of space
+
+	watching sync.WaitGroup
+	stop     context.CancelFunc // ends what is in watching
 }
 
 // New makes an Intake and reads what an earlier one left in Options.StateDir.
@@ -93,6 +107,7 @@ func New(o Options) (*Intake, error) {
 	}
 	o.MaxBatch = orDefault(o.MaxBatch, defaultMaxBatch)
 	o.ReuseWindow = orDefault(o.ReuseWindow, defaultReuseWindow)
+	o.PartWait = orDefault(o.PartWait, defaultPartWait)
 	if o.Default.Name == "" {
 		o.Default.Name = defaultName
 	}
@@ -108,21 +123,36 @@ func New(o Options) (*Intake, error) {
 	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("intake: %w", err)
 	}
-	i := &Intake{o: o, log: o.Logger}
+	i := &Intake{o: o, log: o.Logger, stop: func() {}}
 	if err := i.addSenders(); err != nil {
 		return nil, errors.Join(err, i.closeSequences())
 	}
 	i.first = i.fallback.reading
 	i.first.Charset = ""
 	var err error
+	if o.Seal != nil {
+		if i.parts, err = i.openParts(); err != nil {
+			return nil, errors.Join(fmt.Errorf("intake: %w", err), i.closeSequences())
+		}
+	}
 	if i.ids, err = openControlIDs(o.StateDir, o.ReuseWindow, o.Logger); err != nil {
 		return nil, errors.Join(fmt.Errorf("intake: %w", err), i.closeSequences())
+	}
+	if i.parts != nil {
+		ctx, stop := context.WithCancel(context.Background())
+		i.stop = stop
+		i.watching.Go(func() { i.watchParts(ctx) })
 	}
 	return i, nil
 }
 
-// Close writes down what is still in memory. Handle must not be called any more.
-func (i *Intake) Close() error { return errors.Join(i.ids.close(), i.closeSequences()) }
+// Close writes down what is still in memory and ends what New has started.
+// Handle must not be called any more.
+func (i *Intake) Close() error {
+	i.stop()
+	i.watching.Wait()
+	return errors.Join(i.ids.close(), i.closeSequences())
+}
 
 // Handle takes one frame in, a message or a batch of them, and answers it. It is
 // an [mllp.Handler].

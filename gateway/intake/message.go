@@ -102,12 +102,13 @@ func readable(m *hl7.Message, s *sender) bool {
 	return m.CharsetKnown() || s.Charset != "" || utf8.Valid(m.Bytes())
 }
 
-// store puts a message into the queue and says what to tell the sender.
+// store takes a message in, unless its control id was another one's.
 func (i *Intake) store(ctx context.Context, m *hl7.Message, s *sender) decision {
 	it := i.item(m, s)
 	key, content := i.controlKey(m, it)
 	now := i.o.Now()
-	if i.ids.begin(key, content, now, s.ReusedID == Keep) {
+	known := i.ids.begin(key, content, now, s.ReusedID == Keep)
+	if known == anotherOne {
 		s.count(ReusedControlID)
 		if s.ReusedID == Refuse {
 			return failed(hl7.DuplicateKeyIdentifier, pathControlID,
@@ -115,8 +116,19 @@ func (i *Intake) store(ctx context.Context, m *hl7.Message, s *sender) decision 
 		}
 		s.warn.Do(func() { i.log.Warn("a sender uses control ids (MSH-10) again for other messages", "sender", s.Name) })
 	}
+	var d decision
+	if c := m.Continuation(); c.From == "" && c.To == "" {
+		d = i.enqueue(ctx, it, s)
+	} else {
+		d = i.part(ctx, m, c, it, s, known == sameOne)
+	}
+	i.ids.end(key, content, now, d.outcome == hl7.Accepted)
+	return d
+}
+
+// enqueue puts an item into the queue and says what to tell the sender.
+func (i *Intake) enqueue(ctx context.Context, it queue.Item, s *sender) decision {
 	receipt, err := i.o.Enqueue(ctx, it)
-	i.ids.end(key, content, now, err == nil)
 	i.noteFull(errors.Is(err, queue.ErrFull))
 	switch {
 	case err == nil && receipt.Duplicate:

@@ -26,6 +26,9 @@ const (
 	QueueFull        // nothing could be stored for want of space
 	StoreFailed      // nothing could be stored for another reason
 	OverLimit        // breaks a limit of the queue
+	PartKept         // of a continued message, waiting for the next
+	PartAlone        // of a continued message that was never completed, stored as it is
+	Joined           // a continued message whose parts have all come
 	AckReceived      // an acknowledgement or response; never answered
 	QueryAnswered    // by the responder
 	QueryNotServed   // answered, with "not served here"
@@ -56,6 +59,7 @@ func (e Event) String() string {
 		NoControlID: "no_control_id", UnknownCharset: "unknown_charset", Refused: "refused", NotListed: "not_listed",
 		NotAllowed: "not_allowed", WrongCertificate: "wrong_certificate", QueueFull: "queue_full",
 		StoreFailed: "store_failed", OverLimit: "over_limit", AckReceived: "ack_received",
+		PartKept: "part_kept", PartAlone: "part_alone", Joined: "joined",
 		QueryAnswered: "query_answered", QueryNotServed: "query_not_served", SequenceGap: "sequence_gap",
 		SequenceRepeat: "sequence_repeat", SequenceReset: "sequence_reset", SequenceInvalid: "sequence_invalid",
 		BatchTooLarge: "batch_too_large", BadBatch: "bad_batch", Fragment: "fragment",
