@@ -17,14 +17,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"cardferry/configs"
 	"cardferry/drivers"
 	"cardferry/drivers/usb"
 	"cardferry/gateway/desk"
+	"cardferry/gateway/intake"
 	"cardferry/gateway/keys"
+	"cardferry/gateway/outbound"
 	"cardferry/hl7/fhir"
 	"cardferry/hl7/mllp"
 	"cardferry/sync/forward"
@@ -46,11 +47,12 @@ type Gateway struct {
 	forwarder   *forward.Forwarder // nil without an upstream
 	desk        *desk.Desk
 	mllp        *mllp.Server
+	intake      *intake.Intake     // what the listener answers
+	outbound    *outbound.Outbound // messages back to the hospital's systems
 	drivers     []drivers.Driver
 	usb         *usb.Driver // nil where USB is left alone
 	approvals   *approvals
 	health      health
-	full        atomic.Bool // messages are refused for want of space
 	metrics     *metrics
 	adminToken  string
 	ingestToken string
@@ -99,10 +101,11 @@ func (g *Gateway) open() error {
 	if g.ingestToken, err = readSecret(g.cfg.Ingest.TokenFile); err != nil {
 		return fmt.Errorf("ingest.token_file: %w", err)
 	}
-	if err := g.newMLLP(); err != nil {
+	if err := g.openHL7(); err != nil {
 		return err
 	}
-	g.metrics.registry.MustRegister(newQueueCollector(g.store.Stat), newMLLPCollector(g.mllp.Stats))
+	g.metrics.registry.MustRegister(newQueueCollector(g.store.Stat), newMLLPCollector(g.mllp.Stats),
+		newIntakeCollector(g.intake.Stats), newOutboundCollector(g.outbound.State))
 	return g.listen()
 }
 
@@ -203,6 +206,12 @@ func (g *Gateway) close() error {
 	}
 	if g.desk != nil {
 		g.desk.Close()
+	}
+	if g.intake != nil {
+		errs = append(errs, g.intake.Close())
+	}
+	if g.outbound != nil {
+		errs = append(errs, g.outbound.Close())
 	}
 	if g.store != nil {
 		errs = append(errs, g.store.Close())

@@ -233,7 +233,7 @@ func TestBadMessagesAreRefusedWithAReason(t *testing.T) {
 		{"not HL7 at all", frame("HELLO WORLD"), []string{"MSA|AR|"}},
 		{"empty frame", frame(""), []string{"MSA|AR|"}},
 		{"no control id", frame(strings.Replace(good, "|OK1|", "||", 1)), []string{"MSA|AE|", "MSH-10"}},
-		{"unknown charset", frame(strings.Replace(good, "UNICODE UTF-8", "KLINGON-7", 1)), []string{"MSA|AE|OK1", "MSH-18"}},
+		{"unknown charset of text that is no UTF-8", frame(strings.NewReplacer("UNICODE UTF-8", "KLINGON-7", "测试", "\xb2\xe2").Replace(good)), []string{"MSA|AE|OK1", "MSH-18"}},
 		{"more than the limit", frame(good + "OBX|1|ED|||" + strings.Repeat("A", 20<<20) + "\r"), []string{"MSA|AR|OK1"}},
 	}
 	for _, tt := range tests {

@@ -11,11 +11,10 @@ import (
 	"cardferry/sync/queue"
 )
 
-// metrics is what the daemon tells Prometheus. No label ever holds a patient, a
-// card or a sender: readers appear by their configured name, messages by type.
+// metrics is what the daemon tells Prometheus. No label ever holds a patient or a card:
+// readers, senders and destinations appear by their configured names, messages by type.
 type metrics struct {
 	registry *prometheus.Registry
-	messages *prometheus.CounterVec
 	reads    *prometheus.CounterVec
 	faults   *prometheus.CounterVec
 	readers  *prometheus.GaugeVec
@@ -29,7 +28,6 @@ func newMetrics() *metrics {
 	}
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		messages: counter("hl7_messages_total", "HL7 v2 messages by type and acknowledgement.", "type", "ack"),
 		reads:    counter("reads_total", "Reads by medium, assurance and whether something was missing.", "medium", "assurance", "partial"),
 		faults:   counter("reader_faults_total", "Reader faults.", "reader", "code"),
 		readers: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -38,22 +36,9 @@ func newMetrics() *metrics {
 		gaps: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cardferry_ingest_gaps_total", Help: "Notices that a sender left items out."}),
 	}
-	m.registry.MustRegister(m.messages, m.reads, m.faults, m.readers, m.received, m.gaps,
+	m.registry.MustRegister(m.reads, m.faults, m.readers, m.received, m.gaps,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
-}
-
-// knownTypes bounds the label: a sender could make up message types for ever.
-var knownTypes = map[string]bool{
-	"ADT": true, "ORU": true, "ORM": true, "OML": true, "SIU": true, "MDM": true, "DFT": true, "VXU": true,
-	"RDE": true, "RAS": true, "BAR": true, "QBP": true, "ACK": true, "unreadable": true,
-}
-
-func (m *metrics) message(code, ack string) {
-	if !knownTypes[code] {
-		code = "other"
-	}
-	m.messages.WithLabelValues(code, ack).Inc()
 }
 
 func (m *metrics) event(e drivers.Event) {

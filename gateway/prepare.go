@@ -44,7 +44,7 @@ func (g *Gateway) bundle(it queue.Item) ([]byte, error) {
 			Assurance: string(r.Assurance), Simulated: r.Simulated,
 		}, it.ID)
 	case queue.KindHL7v2:
-		m, err := hl7.Parse(it.Payload, g.hl7Options())
+		m, err := hl7.Parse(it.Payload, g.intake.Reading(it.Source))
 		if err != nil {
 			return nil, &upstream.Refused{Code: "unreadable", Detail: err.Error()}
 		}

@@ -10,11 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"cardferry/configs"
 	"cardferry/gateway/admin"
 	"cardferry/gateway/ingest"
-	"cardferry/hl7"
-	"cardferry/hl7/mllp"
 )
 
 // startSources starts everything that takes something in.
@@ -38,37 +35,10 @@ func (g *Gateway) startSources(ctx context.Context, in *group) {
 
 // startSinks starts what takes items out of the queue.
 func (g *Gateway) startSinks(ctx context.Context, out *group) {
+	out.start("outbound", func() error { return g.outbound.Run(ctx) })
 	if g.forwarder != nil {
 		out.start("forward", func() error { return g.forwarder.Run(ctx) })
 	}
-}
-
-// newMLLP makes the HL7 v2 listener. Connections that end for a reason other
-// than the sender's own are logged by cause and address, without a byte of what
-// was sent.
-func (g *Gateway) newMLLP() error {
-	if c := g.cfg.HL7.Charset; c != "" && !hl7.KnownCharset(c) {
-		return errors.New("hl7.charset: not a known character set; write UTF-8, GB18030, Big5 or 8859/1, for example")
-	}
-	g.mllp = &mllp.Server{
-		Handler: g.onFrame, MaxMessage: int(g.cfg.HL7.MaxMessage),
-		Allow: configs.Networks(g.cfg.HL7.Allow), MaxConns: g.cfg.HL7.MaxConnections,
-		Rate: float64(g.cfg.HL7.Rate), Idle: g.cfg.HL7.Idle,
-		OnEnd: func(peer mllp.Peer, cause mllp.Cause) {
-			if cause != mllp.PeerClosed && cause != mllp.Draining {
-				g.log.Warn("HL7 connection ended", "peer", peer.String(), "cause", cause)
-			}
-		},
-	}
-	if !g.cfg.HL7.TLS.Enabled() {
-		return nil
-	}
-	conf, err := newServerTLS(g.cfg.HL7.TLS, g.log)
-	if err != nil {
-		return fmt.Errorf("hl7.tls: %w", err)
-	}
-	g.mllp.TLS = conf
-	return nil
 }
 
 func (g *Gateway) ingestHandler() http.Handler {

@@ -38,7 +38,7 @@ func (g *Gateway) openUpstream() error {
 		up = client
 	}
 	g.forwarder = forward.New(g.store, up, g.prepare, forward.Options{
-		Workers: g.cfg.Upstream.Workers, Policy: policy, Logger: g.log,
+		Workers: g.cfg.Upstream.Workers, Policy: policy, Settled: g.onSettled, Logger: g.log,
 	})
 	return nil
 }
