@@ -13,18 +13,14 @@ type filter struct {
 	first    [256]bool
 }
 
-// newFilter derives a filter from the source of a pattern of the whole text.
-func newFilter(pattern string) (filter, error) {
-	re, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return filter{}, err
-	}
+// newFilter derives a filter from a pattern of the whole text.
+func newFilter(re *syntax.Regexp) filter {
 	f := filter{}
 	f.min, f.max = lengths(re)
 	if empty := f.starts(re); empty {
 		f.anyFirst()
 	}
-	return f, nil
+	return f
 }
 
 // pass says whether the pattern may match the text.
@@ -40,7 +36,7 @@ func lengths(re *syntax.Regexp) (fewest, most int) {
 	switch re.Op {
 	case syntax.OpLiteral:
 		for _, r := range re.Rune {
-			n, m := utf8.RuneLen(r), utf8.RuneLen(r)
+			n, m := runeLen(r), runeLen(r)
 			if re.Flags&syntax.FoldCase != 0 { // some letters fold to longer or shorter ones
 				n, m = 1, utf8.UTFMax
 			}
@@ -48,7 +44,7 @@ func lengths(re *syntax.Regexp) (fewest, most int) {
 		}
 	case syntax.OpCharClass:
 		if len(re.Rune) > 0 {
-			return utf8.RuneLen(re.Rune[0]), max(1, utf8.RuneLen(re.Rune[len(re.Rune)-1]))
+			return runeLen(re.Rune[0]), runeLen(re.Rune[len(re.Rune)-1])
 		}
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		return 1, utf8.UTFMax
@@ -72,6 +68,15 @@ func lengths(re *syntax.Regexp) (fewest, most int) {
 		return repeated(re)
 	}
 	return fewest, most
+}
+
+// runeLen is the length in bytes of a rune, or of its neighbours for a surrogate half,
+// which a class may end at though no text has it.
+func runeLen(r rune) int {
+	if n := utf8.RuneLen(r); n > 0 {
+		return n
+	}
+	return 3
 }
 
 // repeated is lengths for the operators of repetition.

@@ -142,6 +142,7 @@ func parseFile(file string, text []byte, others []*rule) ([]*rule, error) {
 		}
 		rules = append(rules, r)
 	}
+	decode.Forget(root)
 	return rules, d.Err()
 }
 

@@ -139,7 +139,7 @@ func (r *rule) apply(s *scan, opt Options) (match, bool) {
 		inputBytes: decode.BytesValue(m.view.bytes), inputScan: decode.TextValue(m.view.text),
 	}
 	if r.Match != nil {
-		for i, name := range r.Match.SubexpNames() {
+		for i, name := range r.Match.names {
 			if name != "" && groups[i] != "" {
 				inputs[name] = decode.TextValue(groups[i])
 			}

@@ -3,6 +3,8 @@ package code
 import (
 	"bytes"
 	"regexp"
+	"regexp/syntax"
+	"sync"
 
 	"cardferry/drivers/decode"
 
@@ -12,10 +14,12 @@ import (
 // maxPattern is the longest pattern of a rule, in bytes.
 const maxPattern = 4 << 10
 
-// pattern is an RE2 expression of the whole text.
+// pattern is an RE2 expression of the whole text. It is checked when it is loaded and
+// compiled when a text first passes its filter: a desk meets few of all codes.
 type pattern struct {
-	*regexp.Regexp
-	filter filter
+	filter   filter
+	names    []string // of the groups, by number; "" for one without
+	compiled func() *regexp.Regexp
 }
 
 // Shape describes what DecodeNode takes.
@@ -29,15 +33,13 @@ func (p *pattern) DecodeNode(d *decode.Decoder, n *yaml.Node) {
 		return
 	}
 	whole := `\A(?:` + s + `)\z`
-	re, err := regexp.Compile(whole)
-	if err == nil {
-		p.filter, err = newFilter(whole)
-	}
+	tree, err := syntax.Parse(whole, syntax.Perl)
 	if err != nil {
 		d.Fail(n, "pattern: %v", err)
 		return
 	}
-	p.Regexp = re
+	p.filter, p.names = newFilter(tree), tree.CapNames()
+	p.compiled = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(whole) }) // it has been parsed
 }
 
 // submatches are the groups of a match by number, nil without one.
@@ -45,14 +47,14 @@ func (p *pattern) submatches(text string) []string {
 	if !p.filter.pass(text) {
 		return nil
 	}
-	return p.FindStringSubmatch(text)
+	return p.compiled().FindStringSubmatch(text)
 }
 
 // groups are the names of the named groups.
 func (p *pattern) groups() []string {
 	var names []string
 	if p != nil {
-		for _, g := range p.SubexpNames() {
+		for _, g := range p.names {
 			if g != "" {
 				names = append(names, g)
 			}

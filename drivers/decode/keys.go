@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -74,7 +76,7 @@ func LoadKeys(fsys fs.FS) (Keys, error) {
 			keys.sets[set] = append(keys.sets[set], found...)
 		}
 		if len(files) > 0 && len(keys.sets[set]) == 0 {
-			d.fail(&Error{File: e.Name(), Message: "no usable key; want P-256 or RSA of 2048 bits or more"})
+			d.fail(&Error{File: e.Name(), Message: errUnusable.Error()})
 		}
 		if len(keys.sets[set]) > maxKeys {
 			d.fail(&Error{File: e.Name(), Message: fmt.Sprintf("more than %d keys in one set", maxKeys)})
@@ -109,11 +111,38 @@ func loadKeyFile(fsys fs.FS, name string) ([]publicKey, error) {
 		return nil, fmt.Errorf("read keys: %w", err)
 	case len(b) > maxKeyFile:
 		return nil, fmt.Errorf("larger than %d bytes", maxKeyFile)
-	case slashpath.Ext(name) == ".json":
-		return parseJWKS(b)
-	case strings.Contains(string(b), "-----BEGIN"):
-		return parsePEM(b)
+	case slashpath.Ext(name) != ".json" && !bytes.Contains(b, []byte("-----BEGIN")):
+		return parseDER(b)
 	}
+	return parseKeys(b, slashpath.Ext(name) == ".json")
+}
+
+// ParseKeys reads sets by name, each a JWK Set or PEM, as LoadKeys reads those of a
+// folder. An error names the set.
+func ParseKeys(sets map[string]string) (Keys, error) {
+	keys := Keys{sets: map[string][]publicKey{}}
+	for _, set := range KeysOf(sets) {
+		text := strings.TrimSpace(sets[set])
+		found, err := parseKeys([]byte(text), strings.HasPrefix(text, "{"))
+		if err == nil && len(found) == 0 {
+			err = errUnusable
+		}
+		if err != nil {
+			return Keys{}, fmt.Errorf("keys %s: %w", set, err)
+		}
+		keys.sets[set] = found
+	}
+	return keys, nil
+}
+
+func parseKeys(b []byte, jwks bool) ([]publicKey, error) {
+	if jwks {
+		return parseJWKS(b)
+	}
+	return parsePEM(b)
+}
+
+func parseDER(b []byte) ([]publicKey, error) {
 	cert, err := x509.ParseCertificate(b)
 	if err != nil {
 		return nil, fmt.Errorf("no certificate in DER: %w", err)
@@ -175,9 +204,11 @@ func usable(pub any) (publicKey, bool) {
 	return publicKey{}, false
 }
 
+var errUnusable = errors.New("no usable key; want P-256 or RSA of 2048 bits or more")
+
 // errPrivateKey is a mistake that must be loud: the private half belongs nowhere near
 // a reader.
-var errPrivateKey = fmt.Errorf("holds a private key; put only public keys here, and renew this one")
+var errPrivateKey = errors.New("holds a private key; put only public keys here, and renew this one")
 
 // jwk is a JSON Web Key (RFC 7517, RFC 7518 section 6).
 type jwk struct {

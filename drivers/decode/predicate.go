@@ -2,7 +2,6 @@ package decode
 
 import (
 	"encoding/hex"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -38,23 +37,6 @@ func (s *scalar) DecodeNode(d *Decoder, n *yaml.Node) {
 	if s.text = n.Value; n.Kind != yaml.ScalarNode || n.Value == "" {
 		d.Fail(n, "want text or hex, found %s", kindName(n))
 	}
-}
-
-// pattern is an RE2 expression.
-type pattern struct{ *regexp.Regexp }
-
-// maxPattern is the longest expression, in bytes.
-const maxPattern = 1024
-
-func (*pattern) Shape() Shape { return textOf() }
-
-func (p *pattern) DecodeNode(d *Decoder, n *yaml.Node) {
-	re, err := regexp.Compile(d.Text(n))
-	if err != nil || len(n.Value) > maxPattern {
-		d.Fail(n, "want an RE2 pattern of at most %d bytes", maxPattern)
-		re = regexp.MustCompile("$")
-	}
-	p.Regexp = re
 }
 
 // DecodeNode reads a predicate.
@@ -117,9 +99,9 @@ func (p *Predicate) Holds(values map[string]Value) bool {
 	case len(b) == 0:
 		return false
 	case p.Matches != nil && v.kind == KindBytes:
-		return p.Matches.MatchString(latin1(b))
+		return p.Matches.compiled().MatchString(latin1(b))
 	case p.Matches != nil:
-		return p.Matches.Match(b)
+		return p.Matches.compiled().Match(b)
 	}
 	return slices.ContainsFunc(p.wanted, func(w []byte) bool { return string(w) == string(b) })
 }

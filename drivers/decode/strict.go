@@ -66,6 +66,19 @@ func Parse(file string, text []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
+// Forget empties the nodes of a file that has been loaded, but for their places. What was
+// made of them keeps a few, to say later where it stands, and each would keep all that
+// is below it.
+func Forget(root *yaml.Node) {
+	if root == nil {
+		return
+	}
+	for _, n := range root.Content {
+		Forget(n)
+	}
+	*root = yaml.Node{Line: root.Line, Column: root.Column}
+}
+
 // syntaxError finds the line in a message of the YAML parser.
 func syntaxError(file string, err error) error {
 	e := &Error{File: file, Message: strings.TrimPrefix(err.Error(), "yaml: ")}

@@ -3,7 +3,6 @@ package decode
 import (
 	"bytes"
 	"encoding/hex"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -175,19 +174,16 @@ func (s *split) apply(_ *evaluation, v Value) (Value, error) {
 }
 
 // match takes the first group of an RE2 pattern; no match is absent.
-type match struct{ re *regexp.Regexp }
+type match struct{ pattern }
 
-func (*match) Shape() Shape { return textOf() }
 func (m *match) DecodeNode(d *Decoder, n *yaml.Node) {
-	re, err := regexp.Compile(d.Text(n))
-	if err != nil || re.NumSubexp() != 1 || len(n.Value) > maxPattern {
+	if !m.parse(d.Text(n)) || m.groups != 1 {
 		d.Fail(n, "want an RE2 pattern of at most %d bytes with one group", maxPattern)
 	}
-	m.re = re
 }
 func (*match) kinds() (in, out Kind) { return KindText, KindText }
 func (m *match) apply(_ *evaluation, v Value) (Value, error) {
-	g := m.re.FindSubmatch(v.b)
+	g := m.compiled().FindSubmatch(v.b)
 	if g == nil {
 		return Value{}, errAbsent
 	}
