@@ -39,6 +39,7 @@ var (
 	csBig5        = &charset{name: "Big5", table: "BIG-5", enc: traditionalchinese.Big5, charLen: big5Len}
 	csShiftJIS    = &charset{name: "Shift_JIS", enc: japanese.ShiftJIS, charLen: shiftJISLen}
 	csISO2022JP   = &charset{name: "ISO-2022-JP", table: "ASCII~ISO IR87", enc: japanese.ISO2022JP, escaped: true}
+	csCNS11643    = &charset{name: "EUC-TW", table: "CNS 11643-1992", enc: eucTW{}}
 	csEUCJP       = &charset{name: "EUC-JP", enc: japanese.EUCJP}
 	csEUCKR       = &charset{name: "EUC-KR", table: "KS X 1001", enc: korean.EUCKR}
 	csLatin1      = &charset{name: "ISO-8859-1", table: "8859/1", enc: charmap.ISO8859_1}
@@ -52,7 +53,8 @@ var (
 		"BIG5": csBig5, "CP950": csBig5, "BIG5HKSCS": csBig5,
 		"SHIFTJIS": csShiftJIS, "SJIS": csShiftJIS, "WINDOWS31J": csShiftJIS, "CP932": csShiftJIS, "ISOIR14": csShiftJIS,
 		"ISO2022JP": csISO2022JP, "ISOIR87": csISO2022JP, "ISOIR159": csISO2022JP,
-		"EUCJP": csEUCJP,
+		"EUCJP":    csEUCJP,
+		"CNS11643": csCNS11643, "CNS116431992": csCNS11643, "EUCTW": csCNS11643,
 		"EUCKR": csEUCKR, "KSX1001": csEUCKR, "KSC5601": csEUCKR, "CP949": csEUCKR,
 		"ISO88591": csLatin1, "88591": csLatin1, "LATIN1": csLatin1,
 		"WINDOWS1252": csWindows1252, "CP1252": csWindows1252, "ANSI": csWindows1252,
@@ -65,7 +67,12 @@ var (
 		"ISO88597": csGreek, "88597": csGreek,
 		"ISO88598": csHebrew, "88598": csHebrew,
 		"ISO88599": csLatin5, "88599": csLatin5,
+		"ISO885910": csLatin6, "885910": csLatin6,
+		"ISO885911": csThai, "885911": csThai, "TIS620": csThai, "WINDOWS874": csThai,
+		"ISO885913": csLatin7, "885913": csLatin7,
+		"ISO885914": csLatin8, "885914": csLatin8,
 		"ISO885915": csLatin9, "885915": csLatin9,
+		"ISO885916": csLatin10, "885916": csLatin10,
 		"WINDOWS1250": csWindows1250, "CP1250": csWindows1250,
 		"WINDOWS1251": csWindows1251, "CP1251": csWindows1251,
 	}
@@ -78,6 +85,11 @@ var (
 	csGreek       = &charset{name: "ISO-8859-7", table: "8859/7", enc: charmap.ISO8859_7}
 	csHebrew      = &charset{name: "ISO-8859-8", table: "8859/8", enc: charmap.ISO8859_8}
 	csLatin5      = &charset{name: "ISO-8859-9", table: "8859/9", enc: charmap.ISO8859_9}
+	csLatin6      = &charset{name: "ISO-8859-10", table: "8859/10", enc: charmap.ISO8859_10}
+	csThai        = &charset{name: "ISO-8859-11", table: "8859/11", enc: charmap.Windows874} // the same and more
+	csLatin7      = &charset{name: "ISO-8859-13", table: "8859/13", enc: charmap.ISO8859_13}
+	csLatin8      = &charset{name: "ISO-8859-14", table: "8859/14", enc: charmap.ISO8859_14}
+	csLatin10     = &charset{name: "ISO-8859-16", table: "8859/16", enc: charmap.ISO8859_16}
 	csLatin9      = &charset{name: "ISO-8859-15", table: "8859/15", enc: charmap.ISO8859_15}
 	csWindows1250 = &charset{name: "windows-1250", enc: charmap.Windows1250}
 	csWindows1251 = &charset{name: "windows-1251", enc: charmap.Windows1251}

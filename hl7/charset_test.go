@@ -58,6 +58,9 @@ func TestCharsets(t *testing.T) {
 		{"GB2312", "gb2312", simplifiedchinese.GBK, Options{}, "张伟", "GB18030", nil},
 		{"four bytes", "GB 18030-2000", simplifiedchinese.GB18030, Options{}, "𠮷㐂é", "GB18030", nil},
 		{"BIG-5", "BIG-5", traditionalchinese.Big5, Options{}, "許功蓋", "Big5", nil},
+		{"CNS 11643", "CNS 11643-1992", eucTW{}, Options{}, "許功蓋", "EUC-TW", nil},
+		{"8859/11", "8859/11", charmap.Windows874, Options{}, "สมชาย", "ISO-8859-11", nil},
+		{"8859/13", "8859/13", charmap.ISO8859_13, Options{}, "Šiaulių", "ISO-8859-13", nil},
 		{"KS X 1001", "KS X 1001", korean.EUCKR, Options{}, "홍길동", "EUC-KR", nil},
 		{"Shift JIS by the listener", "", japanese.ShiftJIS, Options{Charset: "Shift_JIS"}, "表予構", "Shift_JIS", nil},
 		{"override wins", "UNICODE UTF-8", simplifiedchinese.GBK, Options{Charset: "GBK"}, "张伟", "GB18030", nil},
@@ -66,7 +69,7 @@ func TestCharsets(t *testing.T) {
 		{"UTF-16 big endian", "", utf16be, Options{}, "张伟𠮷", "UTF-16", nil},
 		{"UTF-16 little endian", "UNICODE UTF-16", utf16le, Options{}, "张伟𠮷", "UTF-16", nil},
 		{"unknown set, UTF-8", "KLINGON", unicode.UTF8, Options{}, "张伟", "UTF-8", []WarningCode{WarnCharsetUnknown}},
-		{"unknown set, the default", "CNS 11643", simplifiedchinese.GBK, Options{DefaultCharset: "GBK"}, "张伟", "GB18030", []WarningCode{WarnCharsetUnknown}},
+		{"unknown set, the default", "VISCII", simplifiedchinese.GBK, Options{DefaultCharset: "GBK"}, "张伟", "GB18030", []WarningCode{WarnCharsetUnknown}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -95,7 +98,7 @@ func TestCharsets(t *testing.T) {
 }
 
 func TestKnownCharset(t *testing.T) {
-	for name, want := range map[string]bool{"GB18030": true, "gb 18030-2000": true, "8859/15": true, "": false, "CNS 11643": false, "an unreasonably long name of a set": false} {
+	for name, want := range map[string]bool{"GB18030": true, "gb 18030-2000": true, "8859/15": true, "": false, "CNS 11643": true, "8859/12": false, "8859/16": true, "an unreasonably long name of a set": false} {
 		if KnownCharset(name) != want {
 			t.Errorf("%q: %v", name, !want)
 		}
@@ -227,6 +230,7 @@ func TestTwoByteCharactersSurviveTheSplit(t *testing.T) {
 		{"GB 18030", "GB 18030-2000", Options{}, simplifiedchinese.GB18030, "", "", 0x81, 0xFE, 9_000},
 		{"Big5", "BIG-5", Options{}, traditionalchinese.Big5, "", "", 0x81, 0xFE, 5_800},
 		{"Shift JIS", "", Options{Charset: "Shift_JIS"}, japanese.ShiftJIS, "", "", 0x81, 0xFC, 3_000},
+		{"CNS 11643", "CNS 11643", Options{}, eucTW{}, "", "", 0xA1, 0xFE, 600},
 		{"KS X 1001", "KS X 1001", Options{}, korean.EUCKR, "", "", 0x81, 0xFE, 1_000},
 		{"ISO 2022 JP", "~ISO IR87", Options{}, japanese.ISO2022JP, "\x1b$B", "\x1b(B", 0x21, 0x7E, 6_800},
 	}
