@@ -124,29 +124,37 @@ func (g *Gateway) openStore() error {
 	if g.keys, err = OpenKeys(g.cfg.DataDir); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
-	g.store, err = openQueue(g.cfg, g.keys, g.log)
+	g.store, err = openQueue(QueueDir(g.cfg.DataDir), g.cfg, g.keys, g.log)
 	return err
 }
 
-// OpenStore opens the queue of a configuration without a daemon. It fails with
-// queue.ErrLocked while one runs.
-func OpenStore(cfg *configs.Config) (*queue.Store, error) {
-	if _, err := os.Stat(QueueDir(cfg.DataDir)); err != nil {
-		return nil, fmt.Errorf("no queue in data_dir: %w", err)
+// OpenStore opens a queue of a configuration without a daemon: that of a destination in
+// the hospital, or with "" the one to the platform. It fails with queue.ErrLocked while a
+// daemon runs.
+func OpenStore(cfg *configs.Config, destination string) (*queue.Store, error) {
+	dir := QueueDir(cfg.DataDir)
+	if destination != "" {
+		if filepath.Base(destination) != destination {
+			return nil, errors.New("a destination is named as in hl7.destinations")
+		}
+		dir = outbound.StoreDir(OutboundDir(cfg.DataDir), destination)
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("no such queue in data_dir: %w", err)
 	}
 	k, err := OpenKeys(cfg.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
-	return openQueue(cfg, k, slog.New(slog.DiscardHandler))
+	return openQueue(dir, cfg, k, slog.New(slog.DiscardHandler))
 }
 
-func openQueue(cfg *configs.Config, k *keys.Keys, log *slog.Logger) (*queue.Store, error) {
+func openQueue(dir string, cfg *configs.Config, k *keys.Keys, log *slog.Logger) (*queue.Store, error) {
 	quota, reserve, err := bounds(cfg.DataDir, cfg.Queue)
 	if err != nil {
 		return nil, fmt.Errorf("data_dir: %w", err)
 	}
-	store, err := queue.Open(QueueDir(cfg.DataDir), queue.Options{
+	store, err := queue.Open(dir, queue.Options{
 		Keys: k, QuotaBytes: quota, ReserveBytes: reserve, Logger: log,
 	})
 	if err != nil {

@@ -52,6 +52,8 @@ func (g *Gateway) adminHandler() http.Handler {
 	return admin.Handler(admin.Config{
 		Store: g.store, Registry: g.metrics.registry, Token: g.adminToken, Logger: g.log,
 		Alive: g.alive, Status: func() any { return g.Status() },
+		Destination: g.outbound.Store, Destinations: func() any { return g.outbound.State() },
+		Send: g.outbound.Send, MaxMessage: int64(g.cfg.HL7.MaxMessage),
 		Readers: g.readers, Approve: g.approve,
 	})
 }

@@ -2,23 +2,19 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"cardferry/gateway"
 	"cardferry/hl7"
-	"cardferry/hl7/mllp"
 )
 
 func hl7Command() *cobra.Command {
 	cmd := &cobra.Command{Use: "hl7", Short: "Look at, translate and send HL7 v2 messages"}
-	cmd.AddCommand(hl7ParseCommand(), hl7FHIRCommand(), hl7SendCommand())
+	cmd.AddCommand(hl7ParseCommand(), hl7FHIRCommand(), hl7SendCommand(), hl7DestinationsCommand())
 	return cmd
 }
 
@@ -143,62 +139,4 @@ func translation(src *source) (*translator, error) {
 	}
 	t, err := tables.Translator(cfg)
 	return &translator{t, hl7.Options{DefaultCharset: cfg.HL7.Charset}}, err
-}
-
-func hl7SendCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "send ADDRESS [FILE]", Short: "Send messages over MLLP and print each acknowledgement", Args: cobra.RangeArgs(1, 2)}
-	timeout := cmd.Flags().Duration("timeout", 30*time.Second, "longest wait for one acknowledgement")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		raw, err := message(cmd, args[1:])
-		if err != nil {
-			return err
-		}
-		batch, err := hl7.Split(raw, hl7.Options{})
-		if err != nil {
-			return err
-		}
-		c := mllp.Client{Addr: args[0], AckFor: *timeout}
-		defer func() { _ = c.Close() }()
-		negative := 0
-		for _, msg := range batch.Messages {
-			ack, err := c.Send(cmd.Context(), msg)
-			if err != nil {
-				return fmt.Errorf("send: %w", err)
-			}
-			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", bytes.ReplaceAll(bytes.TrimRight(ack.Raw, "\r"), []byte("\r"), []byte("\n"))); err != nil {
-				return err
-			}
-			if !ack.Code.Positive() {
-				negative++
-			}
-		}
-		if negative > 0 {
-			return errors.New("not every message was accepted; see the acknowledgements above")
-		}
-		return nil
-	}
-	return cmd
-}
-
-// message reads one message, or several, from a file or standard input. Line
-// ends of an editor are turned into the segment ends that HL7 wants.
-func message(cmd *cobra.Command, args []string) ([]byte, error) {
-	name := "-"
-	if len(args) > 0 {
-		name = args[0]
-	}
-	in, err := open(cmd, name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = in.Close() }()
-	raw, err := readAll(in)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if !bytes.ContainsRune(raw, '\r') {
-		raw = bytes.ReplaceAll(bytes.TrimRight(raw, "\n"), []byte("\n"), []byte("\r"))
-		raw = append(raw, '\r')
-	}
-	return raw, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -44,4 +45,27 @@ func readAll(r io.Reader) ([]byte, error) {
 		err = fmt.Errorf("larger than %d MB", maxInput>>20)
 	}
 	return b, err
+}
+
+// message reads one message, or several, from a file or standard input. Line
+// ends of an editor are turned into the segment ends that HL7 wants.
+func message(cmd *cobra.Command, args []string) ([]byte, error) {
+	name := "-"
+	if len(args) > 0 {
+		name = args[0]
+	}
+	in, err := open(cmd, name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = in.Close() }()
+	raw, err := readAll(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if !bytes.ContainsRune(raw, '\r') {
+		raw = bytes.ReplaceAll(bytes.TrimRight(raw, "\n"), []byte("\n"), []byte("\r"))
+		raw = append(raw, '\r')
+	}
+	return raw, nil
 }

@@ -77,16 +77,17 @@ func queueVerb(use, short string, args cobra.PositionalArgs, f func(context.Cont
 	cmd := &cobra.Command{Use: use, Short: short, Args: args}
 	src.register(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	destination := cmd.Flags().String("destination", "", "the queue back to this system of the hospital, by its name in hl7.destinations")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		cfg, err := src.load()
 		if err != nil {
 			return err
 		}
-		q, err := admin.Open(cmd.Context(), cfg.Admin.Listen, gateway.AdminTokenFile(cfg.DataDir), func() (*queue.Store, error) {
+		q, err := admin.Open(cmd.Context(), cfg.Admin.Listen, gateway.AdminTokenFile(cfg.DataDir), *destination, func() (*queue.Store, error) {
 			if err := become(cfg.DataDir); err != nil {
 				return nil, err
 			}
-			return gateway.OpenStore(cfg)
+			return gateway.OpenStore(cfg, *destination)
 		})
 		if err != nil {
 			return err

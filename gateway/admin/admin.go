@@ -5,9 +5,11 @@
 package admin
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -31,6 +33,13 @@ type Config struct {
 	Alive func() bool
 	// Status is what /v1/status answers, as JSON.
 	Status func() any
+	// Destination is the queue back to one of the hospital's systems; Destinations is what
+	// /v1/hl7/destinations answers, as JSON; Send queues one message durably.
+	Destination  func(name string) (*queue.Store, bool)
+	Destinations func() any
+	Send         func(ctx context.Context, destination string, msg []byte) (id string, err error)
+	// MaxMessage bounds such a message, bytes.
+	MaxMessage int64
 	// Readers lists the readers; Approve keeps a decision about a USB device.
 	Readers func() Readers
 	Approve func(id string, approved bool) error
@@ -44,6 +53,7 @@ const (
 	pathParked  = "/v1/queue/parked"
 	pathReaders = "/v1/readers"
 	pathApprove = "/v1/readers/approval"
+	pathDests   = "/v1/hl7/destinations"
 )
 
 // maxBody bounds a request body, bytes.
@@ -59,13 +69,14 @@ func Handler(c Config) http.Handler {
 	mux.HandleFunc("GET "+pathStatus, s.operator(func(*http.Request) (any, error) { return c.Status(), nil }))
 	mux.HandleFunc("GET "+pathReaders, s.operator(func(*http.Request) (any, error) { return c.Readers(), nil }))
 	mux.HandleFunc("POST "+pathApprove, s.operator(s.approve))
-	ops := operations{c.Store}
-	mux.HandleFunc("GET "+pathStat, s.operator(func(*http.Request) (any, error) { return ops.stat(), nil }))
-	mux.HandleFunc("GET "+pathItems, s.operator(ops.items))
-	mux.HandleFunc("GET "+pathItems+"/{seq}", s.operator(ops.item))
-	mux.HandleFunc("GET "+pathParked, s.operator(func(*http.Request) (any, error) { return ops.parked() }))
-	mux.HandleFunc("POST "+pathParked+"/{seq}/retry", s.operator(ops.retry))
-	mux.HandleFunc("POST "+pathParked+"/{seq}/drop", s.operator(ops.drop))
+	mux.HandleFunc("GET "+pathDests, s.operator(func(*http.Request) (any, error) { return c.Destinations(), nil }))
+	mux.HandleFunc("POST "+pathDests+"/{name}/messages", s.operatorOf(c.MaxMessage, s.send))
+	mux.HandleFunc("GET "+pathStat, s.queue(func(o operations, _ *http.Request) (any, error) { return o.stat(), nil }))
+	mux.HandleFunc("GET "+pathItems, s.queue(operations.items))
+	mux.HandleFunc("GET "+pathItems+"/{seq}", s.queue(operations.item))
+	mux.HandleFunc("GET "+pathParked, s.queue(func(o operations, _ *http.Request) (any, error) { return o.parked() }))
+	mux.HandleFunc("POST "+pathParked+"/{seq}/retry", s.queue(operations.retry))
+	mux.HandleFunc("POST "+pathParked+"/{seq}/drop", s.queue(operations.drop))
 	return s.guard(mux)
 }
 
@@ -90,7 +101,6 @@ func (s *server) guard(next http.Handler) http.Handler {
 			http.Error(w, "this listener is not for web pages", http.StatusForbidden)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -105,7 +115,13 @@ func (s *server) livez(w http.ResponseWriter, _ *http.Request) {
 
 // operator runs f for whoever shows the admin token.
 func (s *server) operator(f func(*http.Request) (any, error)) http.HandlerFunc {
+	return s.operatorOf(maxBody, f)
+}
+
+// operatorOf is operator with a limit of its own for the request body, bytes.
+func (s *server) operatorOf(limit int64, f func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if subtle.ConstantTimeCompare([]byte(given), []byte(s.Token)) != 1 {
 			http.Error(w, "show the token in admin.token of the data directory", http.StatusUnauthorized)
@@ -115,7 +131,10 @@ func (s *server) operator(f func(*http.Request) (any, error)) http.HandlerFunc {
 			s.Logger.Info("operation", "path", r.URL.Path)
 		}
 		answer, err := f(r)
+		var tooLarge *http.MaxBytesError
 		switch {
+		case errors.As(err, &tooLarge):
+			http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		case errors.Is(err, queue.ErrNotFound):
 			http.Error(w, err.Error(), http.StatusNotFound)
 		case errors.Is(err, errRequest):
@@ -128,6 +147,25 @@ func (s *server) operator(f func(*http.Request) (any, error)) http.HandlerFunc {
 		}
 	}
 }
+
+// queue runs f on the queue that the request names: that of a destination, or the one to
+// the platform.
+func (s *server) queue(f func(operations, *http.Request) (any, error)) http.HandlerFunc {
+	return s.operator(func(r *http.Request) (any, error) {
+		name := r.URL.Query().Get("destination")
+		if name == "" {
+			return f(operations{s.Store}, r)
+		}
+		store, ok := s.Destination(name)
+		if !ok {
+			return nil, errDestination
+		}
+		return f(operations{store}, r)
+	})
+}
+
+// errDestination wraps [queue.ErrNotFound]: the request names nothing there is.
+var errDestination = fmt.Errorf("%w: no such destination; see: cardferry hl7 destinations", queue.ErrNotFound)
 
 var errRequest = errors.New("bad request")
 

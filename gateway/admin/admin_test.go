@@ -49,8 +49,15 @@ func enqueue(t *testing.T, s *queue.Store, id string) uint64 {
 
 func serve(t *testing.T, s *queue.Store, alive func() bool) (addr, tokenFile string) {
 	t.Helper()
+	return serveWith(t, s, alive, nil)
+}
+
+// serveWith is serve with lis for the queue of the destination "lis".
+func serveWith(t *testing.T, s *queue.Store, alive func() bool, lis *queue.Store) (addr, tokenFile string) {
+	t.Helper()
 	srv := httptest.NewServer(Handler(Config{
-		Store: s, Registry: prometheus.NewRegistry(), Token: "sesame", Logger: slog.New(slog.DiscardHandler),
+		Destination: func(name string) (*queue.Store, bool) { return lis, name == "lis" && lis != nil },
+		Store:       s, Registry: prometheus.NewRegistry(), Token: "sesame", Logger: slog.New(slog.DiscardHandler),
 		Alive: alive, Status: func() any { return map[string]string{"product": "cardferry"} },
 	}))
 	t.Cleanup(srv.Close)
@@ -66,7 +73,7 @@ func yes() bool { return true }
 // TestOperationsWithAndWithoutADaemon runs the same operations through both
 // implementations of Queue.
 func TestOperationsWithAndWithoutADaemon(t *testing.T) {
-	for _, way := range []string{"daemon", "direct"} {
+	for _, way := range []string{"daemon", "destination of the daemon", "direct"} {
 		t.Run(way, func(t *testing.T) {
 			ctx := context.Background()
 			s := openStore(t)
@@ -84,7 +91,12 @@ func TestOperationsWithAndWithoutADaemon(t *testing.T) {
 			if way == "daemon" {
 				addr, token = serve(t, s, yes)
 			}
-			q, err := Open(ctx, addr, token, func() (*queue.Store, error) { return s, nil })
+			destination := ""
+			if way == "destination of the daemon" {
+				addr, token = serveWith(t, openStore(t), yes, s)
+				destination = "lis"
+			}
+			q, err := Open(ctx, addr, token, destination, func() (*queue.Store, error) { return s, nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,6 +157,7 @@ func TestOnlyOperatorsOnThisMachine(t *testing.T) {
 		{"a form of a web page", "POST", "/v1/queue/parked/1/retry", "", []string{"Authorization", "Bearer sesame", "Sec-Fetch-Site", "cross-site"}, 403},
 		{"not a number", "GET", "/v1/queue/items/x", "", []string{"Authorization", "Bearer sesame"}, 400},
 		{"not there", "GET", "/v1/queue/items/77", "", []string{"Authorization", "Bearer sesame"}, 404},
+		{"no such destination", "GET", "/v1/queue?destination=ris", "", []string{"Authorization", "Bearer sesame"}, 404},
 		{"dropped without a reason", "POST", "/v1/queue/parked/1/drop", "", []string{"Authorization", "Bearer sesame"}, 400},
 	}
 	for _, tt := range tests {
@@ -190,7 +203,7 @@ func TestADeadQueueIsNotAlive(t *testing.T) {
 func TestARunningDaemonIsNeverBypassed(t *testing.T) {
 	addr, _ := serve(t, openStore(t), yes)
 	opened := false
-	_, err := Open(context.Background(), addr, filepath.Join(t.TempDir(), "none"), func() (*queue.Store, error) {
+	_, err := Open(context.Background(), addr, filepath.Join(t.TempDir(), "none"), "", func() (*queue.Store, error) {
 		opened = true
 		return nil, errors.New("unexpected")
 	})

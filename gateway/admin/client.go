@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -29,9 +31,13 @@ type Queue interface {
 }
 
 // Open asks the daemon at addr with the token in tokenFile; when nothing listens
-// there it opens the store with open.
-func Open(ctx context.Context, addr, tokenFile string, open func() (*queue.Store, error)) (Queue, error) {
+// there it opens the store with open. destination names a queue back to one of the
+// hospital's systems; "" is the queue to the platform.
+func Open(ctx context.Context, addr, tokenFile, destination string, open func() (*queue.Store, error)) (Queue, error) {
 	c, err := Dial(ctx, addr, tokenFile)
+	if err == nil {
+		c.destination = destination
+	}
 	if !errors.Is(err, ErrNoDaemon) {
 		return c, err
 	}
@@ -87,37 +93,54 @@ func (d direct) Close() error { return d.o.store.Close() }
 // Client is a running daemon: its queue and its readers.
 type Client struct {
 	base, token string
+	destination string // whose queue is meant; "" is the one to the platform
 	http        *http.Client
+}
+
+// of is the path of an operation on the queue that is meant.
+func (c *Client) of(path string, query url.Values) string {
+	if c.destination != "" {
+		if query == nil {
+			query = url.Values{}
+		}
+		query.Set("destination", c.destination)
+	}
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
 }
 
 // Stat returns the state of the queue.
 func (c *Client) Stat(ctx context.Context) (s Stat, err error) {
-	return s, c.call(ctx, http.MethodGet, pathStat, nil, &s)
+	return s, c.call(ctx, http.MethodGet, c.of(pathStat, nil), nil, &s)
 }
 
 // Items lists items that wait, in order, from behind after.
 func (c *Client) Items(ctx context.Context, after uint64, limit int) (items []Item, err error) {
-	return items, c.call(ctx, http.MethodGet, fmt.Sprintf("%s?after=%d&limit=%d", pathItems, after, limit), nil, &items)
+	return items, c.call(ctx, http.MethodGet, c.of(pathItems, url.Values{
+		"after": {strconv.FormatUint(after, 10)}, "limit": {strconv.Itoa(limit)},
+	}), nil, &items)
 }
 
 // Parked lists items that wait for a person.
 func (c *Client) Parked(ctx context.Context) (items []Item, err error) {
-	return items, c.call(ctx, http.MethodGet, pathParked, nil, &items)
+	return items, c.call(ctx, http.MethodGet, c.of(pathParked, nil), nil, &items)
 }
 
 // Show returns one item.
 func (c *Client) Show(ctx context.Context, seq uint64) (it Item, err error) {
-	return it, c.call(ctx, http.MethodGet, fmt.Sprintf("%s/%d", pathItems, seq), nil, &it)
+	return it, c.call(ctx, http.MethodGet, c.of(fmt.Sprintf("%s/%d", pathItems, seq), nil), nil, &it)
 }
 
 // Retry has a parked item delivered again.
 func (c *Client) Retry(ctx context.Context, seq uint64) error {
-	return c.call(ctx, http.MethodPost, fmt.Sprintf("%s/%d/retry", pathParked, seq), nil, nil)
+	return c.call(ctx, http.MethodPost, c.of(fmt.Sprintf("%s/%d/retry", pathParked, seq), nil), nil, nil)
 }
 
 // Drop gives a parked item up for good.
 func (c *Client) Drop(ctx context.Context, seq uint64, reason string) error {
-	return c.call(ctx, http.MethodPost, fmt.Sprintf("%s/%d/drop", pathParked, seq), map[string]string{"reason": reason}, nil)
+	return c.call(ctx, http.MethodPost, c.of(fmt.Sprintf("%s/%d/drop", pathParked, seq), nil), map[string]string{"reason": reason}, nil)
 }
 
 // Readers lists the daemon's readers and the devices that could be one.
@@ -150,6 +173,11 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		}
 		body = bytes.NewReader(b)
 	}
+	return c.request(ctx, method, path, body, out)
+}
+
+// request sends body as it is and decodes the answer into out.
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return err

@@ -139,7 +139,7 @@ func (d *demo) stop() {
 
 // queue asks a tier how much waits in its queue.
 func (d *demo) queue(ctx context.Context, t *tier) (waiting int, err error) {
-	q, err := admin.Open(ctx, t.admin, filepath.Join(t.dir, "data", "admin.token"), nil)
+	q, err := admin.Open(ctx, t.admin, filepath.Join(t.dir, "data", "admin.token"), "", nil)
 	if err != nil {
 		return 0, err
 	}
