@@ -214,3 +214,33 @@ func resident(b *testing.B) int64 {
 	}
 	return kb << 10
 }
+
+// BenchmarkClient is a sender and the listener together.
+func BenchmarkClient(b *testing.B) {
+	for _, conns := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("conns=%d", conns), func(b *testing.B) {
+			answer := echo()
+			addr, _ := serve(b, &Server{Handler: answer})
+			msg := typical("1")
+			var left atomic.Int64
+			left.Store(int64(b.N))
+			var wg sync.WaitGroup
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range conns {
+				wg.Go(func() {
+					c := Client{Addr: addr}
+					defer func() { _ = c.Close() }()
+					for left.Add(-1) >= 0 {
+						if _, err := c.Send(context.Background(), msg); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+		})
+	}
+}

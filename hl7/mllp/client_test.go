@@ -2,18 +2,12 @@ package mllp
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
-	"sync/atomic"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"cardferry/hl7"
@@ -163,8 +157,7 @@ func TestClientErrors(t *testing.T) {
 		if err := ln.Close(); err != nil {
 			t.Fatal(err)
 		}
-		var op *net.OpError
-		if _, err := Send(t.Context(), ln.Addr().String(), nil, []byte(adt("1"))); !errors.As(err, &op) || op.Op != "dial" {
+		if _, err := Send(t.Context(), ln.Addr().String(), nil, []byte(adt("1"))); !errors.Is(err, ErrConnect) {
 			t.Error(err)
 		}
 	})
@@ -174,7 +167,15 @@ func TestClientErrors(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("an HTTP server", func(t *testing.T) {
+	t.Run("a code outside of table 0008", func(t *testing.T) {
+		addr := receiver(t, func(c net.Conn, _ int, m []byte) {
+			write(c, []byte(strings.Replace(string(AppendFrame(nil, ackFor(m, hl7.AA))), "MSA|AA", "MSA|OK", 1)))
+		})
+		if _, err := Send(t.Context(), addr, nil, []byte(adt("1"))); !errors.Is(err, ErrAckCode) {
+			t.Error(err)
+		}
+	})
+	t.Run("unframed", func(t *testing.T) {
 		addr := receiver(t, func(c net.Conn, _ int, _ []byte) { write(c, []byte("MSH|^~\\&|")) })
 		if _, err := Send(t.Context(), addr, nil, []byte(adt("1"))); !errors.Is(err, ErrUnframed) {
 			t.Error(err)
@@ -222,125 +223,250 @@ func TestClientDoesNotWaitWhenNoAnswerIsWanted(t *testing.T) {
 	<-got
 }
 
-// authority is a certificate authority of a test.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
+// want asks for acknowledgements in MSH-15 and MSH-16.
+func want(id, accept, application string) []byte {
+	return []byte(strings.Replace(adt(id), "|2.5.1\r", "|2.5.1|||"+accept+"|"+application+"\r", 1))
 }
 
-var serial atomic.Int64
-
-func newAuthority(t *testing.T) *authority {
+// piped is a client whose connection is in memory, for tests about time.
+func piped(t *testing.T, c *Client, do script) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serial.Add(1)), Subject: pkix.Name{CommonName: "test CA"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &authority{cert: cert, key: key, pool: x509.NewCertPool()}
-	a.pool.AddCert(cert)
-	return a
-}
-
-func (a *authority) issue(t *testing.T, notAfter time.Time) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serial.Add(1)), Subject: pkix.Name{CommonName: "his"}, NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: notAfter,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, a.cert, key.Public(), a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-func TestMutualTLS(t *testing.T) {
-	ca, other := newAuthority(t), newAuthority(t)
-	hour := time.Now().Add(time.Hour)
-	var subject atomic.Value
-	srv := &Server{
-		TLS: &tls.Config{Certificates: []tls.Certificate{ca.issue(t, hour)}, ClientCAs: ca.pool, ClientAuth: tls.RequireAndVerifyClientCert},
-		Handler: func(ctx context.Context, msg []byte, p Peer) Reply {
-			subject.Store(p.TLS.VerifiedChains[0][0].Subject.CommonName)
-			return accept(ctx, msg, p)
-		},
-	}
-	addr, e := serve(t, srv)
-	config := func(cert ...tls.Certificate) *tls.Config { return &tls.Config{RootCAs: ca.pool, Certificates: cert} }
-
-	ack, err := Send(t.Context(), addr, config(ca.issue(t, hour)), []byte(adt("1")))
-	if err != nil || ack.Code != hl7.AA || subject.Load() != "his" {
-		t.Fatalf("%+v %v, subject %v", ack, err, subject.Load())
-	}
-	e.want(t, PeerClosed)
-
-	tls11 := config(ca.issue(t, hour))
-	tls11.MaxVersion = tls.VersionTLS11
-	for _, tt := range []struct {
-		name   string
-		config *tls.Config
-		cause  Cause
-	}{
-		{"no certificate", config(), TLSHandshake},
-		{"another authority", config(other.issue(t, hour)), CertificateRefused},
-		{"expired", config(ca.issue(t, time.Now().Add(-time.Hour))), CertificateRefused},
-		{"TLS 1.1", tls11, TLSHandshake},
-		{"plain", nil, PlainOnTLSPort},
-		{"server not trusted", &tls.Config{RootCAs: other.pool, Certificates: []tls.Certificate{ca.issue(t, hour)}}, TLSHandshake},
-		{"wrong name expected", &tls.Config{RootCAs: ca.pool, ServerName: "his.example.org", Certificates: []tls.Certificate{ca.issue(t, hour)}}, TLSHandshake},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if ack, err := Send(t.Context(), addr, tt.config, []byte(adt("1"))); err == nil {
-				t.Errorf("accepted: %+v", ack)
+	far, near := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var f Framer
+		buf := make([]byte, 4096)
+		for n := 0; ; {
+			k, err := far.Read(buf)
+			if err != nil || f.Feed(buf[:k], func(msg []byte) error { n++; do(far, n, msg); return nil }) != nil {
+				return
 			}
-			e.want(t, tt.cause)
-		})
-	}
-	if n := srv.Stats().Messages; n != 1 {
-		t.Errorf("%d messages", n)
-	}
+		}
+	}()
+	c.conn, c.in = near, reader{conn: near}
+	t.Cleanup(func() { _ = c.Close(); _ = near.Close(); _ = far.Close(); <-done })
 }
 
-func BenchmarkMLLPRoundTrip(b *testing.B) {
-	addr, _ := serve(b, &Server{})
-	msg := []byte(adt("1"))
-	for _, conns := range []int{1, 16} {
-		b.Run(fmt.Sprintf("conns=%d", conns), func(b *testing.B) {
-			b.SetParallelism(conns / 2)
-			if conns == 1 {
-				c := &Client{Addr: addr}
-				defer func() { _ = c.Close() }()
-				for b.Loop() {
-					if _, err := c.Send(context.Background(), msg); err != nil {
-						b.Fatal(err)
-					}
-				}
-			} else {
-				b.RunParallel(func(pb *testing.PB) {
-					c := &Client{Addr: addr}
-					defer func() { _ = c.Close() }()
-					for pb.Next() {
-						if _, err := c.Send(context.Background(), msg); err != nil {
-							b.Error(err)
-							return
-						}
+func TestEnhancedMode(t *testing.T) {
+	const acceptFor, applicationFor = 10 * time.Second, 5 * time.Minute
+	type answer struct {
+		after time.Duration
+		code  hl7.AckCode
+	}
+	tests := []struct {
+		name                string
+		accept, application string
+		answers             []answer
+		code, final         hl7.AckCode
+		took                time.Duration
+		err                 error
+	}{
+		{"both", "AL", "AL", []answer{{0, hl7.CA}, {time.Minute, hl7.AA}}, hl7.CA, hl7.AA, time.Minute, nil},
+		{"both, refused at last", "AL", "AL", []answer{{time.Second, hl7.CA}, {time.Minute, hl7.AE}}, hl7.CA, hl7.AE, time.Minute + time.Second, nil},
+		{"not accepted", "AL", "AL", []answer{{0, hl7.CE}}, hl7.CE, "", 0, nil},
+		{"not accepted for now", "AL", "AL", []answer{{0, hl7.CR}}, hl7.CR, "", 0, nil},
+		{"accepted and then silence", "AL", "AL", []answer{{time.Second, hl7.CA}}, hl7.CA, "", time.Second + applicationFor, ErrApplicationAckTimeout},
+		{"accepted twice and then silence", "AL", "AL", []answer{{0, hl7.CA}, {time.Second, hl7.CA}}, hl7.CA, "", applicationFor, ErrApplicationAckTimeout},
+		{"silence", "AL", "AL", nil, "", "", acceptFor, ErrAckTimeout},
+		{"the application answers alone", "AL", "AL", []answer{{time.Second, hl7.AA}}, hl7.AA, hl7.AA, time.Second, nil},
+		{"accept only", "AL", "NE", []answer{{0, hl7.CA}}, hl7.CA, "", 0, nil},
+		{"accept on success", "SU", "NE", []answer{{0, hl7.CA}}, hl7.CA, "", 0, nil},
+		{"accept on success, silence", "SU", "NE", nil, "", "", acceptFor, ErrAckTimeout},
+		{"accept on error, silence", "ER", "NE", nil, "", "", acceptFor, nil},
+		{"accept on error, error", "ER", "NE", []answer{{time.Second, hl7.CE}}, hl7.CE, "", time.Second, nil},
+		{"application only", "NE", "AL", []answer{{time.Minute, hl7.AR}}, "", hl7.AR, time.Minute, nil},
+		{"application only, MSH-15 empty", "", "AL", []answer{{time.Minute, hl7.AA}}, "", hl7.AA, time.Minute, nil},
+		{"application only, silence", "NE", "AL", nil, "", "", applicationFor, ErrAckTimeout},
+		{"application on error, silence", "AL", "ER", []answer{{0, hl7.CA}}, hl7.CA, "", applicationFor, nil},
+		{"application on success, silence", "AL", "SU", []answer{{0, hl7.CA}}, hl7.CA, "", applicationFor, ErrApplicationAckTimeout},
+		{"nothing", "NE", "NE", nil, "", "", 0, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := &Client{Addr: "test", AckFor: acceptFor, ApplicationAckFor: applicationFor}
+				piped(t, c, func(conn net.Conn, _ int, msg []byte) {
+					for _, a := range tt.answers {
+						<-time.After(a.after)
+						write(conn, AppendFrame(nil, ackFor(msg, a.code)))
 					}
 				})
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+				start := time.Now()
+				ack, err := c.exchange(t.Context(), parse(t, want("1", tt.accept, tt.application)), c.awaited(hl7.AckMode{Accept: hl7.AckCondition(tt.accept), Application: hl7.AckCondition(tt.application)}))
+				if d := time.Since(start); d != tt.took {
+					t.Errorf("took %v, want %v", d, tt.took)
+				}
+				var final hl7.AckCode
+				if ack.Application != nil {
+					final = ack.Application.Code
+				}
+				if !errors.Is(err, tt.err) || ack.Code != tt.code || final != tt.final {
+					t.Errorf("%q, at last %q, %v", ack.Code, final, err)
+				}
+				if c.conn == nil != (tt.err != nil) {
+					t.Errorf("connection kept: %v", c.conn != nil)
+				}
+			})
 		})
 	}
+}
+
+func parse(t *testing.T, msg []byte) *hl7.Message {
+	t.Helper()
+	m, err := hl7.Parse(msg, hl7.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestWithoutApplicationAckForTheFirstAnswerIsTheLast(t *testing.T) {
+	for _, mode := range [][2]string{{"AL", "AL"}, {"", "AL"}} {
+		addr := receiver(t, func(c net.Conn, _ int, m []byte) { write(c, AppendFrame(nil, ackFor(m, hl7.CA))) })
+		ack, err := Send(t.Context(), addr, nil, want("1", mode[0], mode[1]))
+		if err != nil || ack.Code != hl7.CA || ack.Application != nil {
+			t.Errorf("%v: %+v %v", mode, ack, err)
+		}
+	}
+}
+
+func TestAnApplicationAcknowledgementIsAccepted(t *testing.T) {
+	confirmed := make(chan []byte, 1)
+	addr := receiver(t, func(c net.Conn, n int, m []byte) {
+		switch n {
+		case 1:
+			aa := strings.Replace(string(ackFor(m, hl7.AA)), "|P|2.5.1\r", "|P|2.5.1|||AL|NE\r", 1)
+			write(c, AppendFrame(AppendFrame(nil, ackFor(m, hl7.CA)), []byte(aa)))
+		case 2:
+			confirmed <- m
+		}
+	})
+	c := &Client{Addr: addr, ApplicationAckFor: time.Minute}
+	defer func() { _ = c.Close() }()
+	ack, err := c.Send(t.Context(), want("1", "AL", "AL"))
+	if err != nil || ack.Code != hl7.CA || ack.Application == nil || ack.Application.Code != hl7.AA {
+		t.Fatalf("%+v %v", ack, err)
+	}
+	got, ok := answerTo(<-confirmed, parse(t, ack.Application.Raw).ControlID())
+	if !ok || got.Code != hl7.CA {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestClosedBetweenTheAcknowledgements(t *testing.T) {
+	sent := 0
+	addr := receiver(t, func(c net.Conn, n int, m []byte) {
+		sent = n
+		write(c, AppendFrame(nil, ackFor(m, hl7.CA)))
+		if n > 1 {
+			_ = c.Close()
+			return
+		}
+		write(c, AppendFrame(nil, ackFor(m, hl7.AA)))
+	})
+	c := &Client{Addr: addr, ApplicationAckFor: time.Minute}
+	defer func() { _ = c.Close() }()
+	if _, err := c.Send(t.Context(), want("1", "AL", "AL")); err != nil {
+		t.Fatal(err)
+	}
+	ack, err := c.Send(t.Context(), want("2", "AL", "AL"))
+	if !errors.Is(err, ErrPeerClosed) || ack.Code != hl7.CA || sent != 2 {
+		t.Errorf("%+v %v, sent %d times", ack, err, sent)
+	}
+}
+
+func TestAMessageThatGetsNoAnswerIsNotSentToAClosedConnection(t *testing.T) {
+	type got struct {
+		conn net.Conn
+		id   string
+	}
+	arrived := make(chan got, 3)
+	addr := receiver(t, func(c net.Conn, _ int, m []byte) {
+		parsed, err := hl7.Parse(m, hl7.Options{})
+		if err != nil {
+			return
+		}
+		if string(parsed.ControlID()) == "1" {
+			_ = c.Close()
+		}
+		arrived <- got{c, string(parsed.ControlID())}
+	})
+	c := &Client{Addr: addr}
+	defer func() { _ = c.Close() }()
+	for _, id := range []string{"1", "2", "3"} {
+		if _, err := c.Send(t.Context(), want(id, "NE", "NE")); err != nil {
+			t.Fatal(err)
+		}
+		if g := <-arrived; g.id != id {
+			t.Fatalf("%s arrived, want %s", g.id, id)
+		}
+	}
+	if st := c.Stats(); st.Reconnects != 1 || st.RoundTrips != 3 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestClientStats(t *testing.T) {
+	addr := receiver(t, func(c net.Conn, n int, m []byte) {
+		switch n {
+		case 1:
+			write(c, AppendFrame(AppendFrame(nil, ackFor([]byte(adt("other")), hl7.AA)), ackFor(m, hl7.AE)))
+		case 3:
+			write(c, AppendFrame(nil, ackFor(m, hl7.AA)))
+		}
+	})
+	c := &Client{Addr: addr}
+	defer func() { _ = c.Close() }()
+	for i, timeout := range []time.Duration{time.Minute, 20 * time.Millisecond, time.Minute} {
+		c.AckFor = timeout
+		if _, err := c.Send(t.Context(), []byte(adt(fmt.Sprint(i)))); err != nil && !errors.Is(err, ErrAckTimeout) {
+			t.Fatal(err)
+		}
+	}
+	if got, want := c.Stats(), (ClientStats{RoundTrips: 2, Reconnects: 1, Ignored: 1, Timeouts: 1}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// FuzzClientAnswer: whatever a receiver sends, what the client takes for an answer
+// is one to its message, with a code of the table.
+func FuzzClientAnswer(f *testing.F) {
+	ca, aa := ackFor(want("1", "AL", "AL"), hl7.CA), ackFor(want("1", "AL", "AL"), hl7.AA)
+	f.Add(AppendFrame(AppendFrame(nil, ca), aa), uint8(3))
+	f.Add(AppendFrame(nil, aa), uint8(200))
+	f.Add([]byte("\x0bMSH|^~\\&|\rMSA|AA|1\x1c"), uint8(0))
+	f.Add([]byte("noise\x0bMSH|^~\\&|\nMSA|XX|1\n\x1c\r\x0b\x0bMSH"), uint8(1))
+	f.Fuzz(func(t *testing.T, answer []byte, portion uint8) {
+		far, near := net.Pipe()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer func() { _ = far.Close() }()
+			buf := make([]byte, 4096)
+			if _, err := far.Read(buf); err != nil {
+				return
+			}
+			for p := answer; len(p) > 0; {
+				n := min(int(portion)+1, len(p))
+				if _, err := far.Write(p[:n]); err != nil {
+					return
+				}
+				p = p[n:]
+			}
+		}()
+		c := &Client{Addr: "test", ApplicationAckFor: time.Minute, conn: near, in: reader{conn: near}, framer: Framer{Max: 1000}}
+		msg, err := hl7.Parse(want("1", "AL", "AL"), hl7.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ack, err := c.exchange(context.Background(), msg, c.awaited(msg.AckMode()))
+		_ = near.Close()
+		<-done
+		for a := &ack; a != nil; a = a.Application {
+			if a.Code == "" && err == nil || a.Code != "" && string(a.ControlID) != "1" {
+				t.Fatalf("%+v %v", ack, err)
+			}
+		}
+	})
 }

@@ -53,6 +53,7 @@ func (c *conn) run(ctx, handlers context.Context, config *tls.Config) (cause Cau
 	defer stopClose()
 	if config != nil {
 		if cause := c.handshake(ctx, config); cause != "" {
+			c.linger(ctx) // so that the peer reads the alert and can say why
 			return cause
 		}
 	}
@@ -188,6 +189,7 @@ func (c *conn) cause(ctx context.Context, err error, emit func([]byte) error) Ca
 	case ctx.Err() != nil:
 		return Draining
 	}
+	var reset *os.SyscallError // as good as a close between messages; probes of load balancers do it
 	partial, pending := c.framer.Partial(), c.framer.Pending()
 	before := c.framer.Faults()
 	ferr := c.framer.Close(emit)
@@ -199,10 +201,10 @@ func (c *conn) cause(ctx context.Context, err error, emit func([]byte) error) Ca
 		return FrameTimeout
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return IdleTimeout
-	case errors.Is(err, io.EOF) && (!partial || pending):
-		return PeerClosed
 	case partial && !pending:
 		return PeerClosedMidFrame
+	case errors.Is(err, io.EOF), errors.As(err, &reset):
+		return PeerClosed
 	}
 	return ReadFailed
 }

@@ -37,6 +37,10 @@ const (
 	Draining           Cause = "draining"     // the server is stopping
 )
 
+// Fault says whether something went wrong that a person may want to know of. A
+// sender that leaves or is silent between two messages does nothing wrong.
+func (c Cause) Fault() bool { return c != PeerClosed && c != IdleTimeout && c != Draining }
+
 // Stats are a server's counters since it was made. No label is taken from a
 // message except the acknowledgement code.
 type Stats struct {
