@@ -23,13 +23,12 @@ func (a answer) reply() mllp.Reply {
 
 // say builds the acknowledgements a message's sender wants (HL7 v2.9, 2.9.2 and
 // 2.9.3).
-func (i *Intake) say(m *hl7.Message, s *sender, d decision) answer {
+func (i *Intake) say(m *hl7.Message, s *sender, mode hl7.AckMode, d decision) answer {
 	kind := typeIndex(m.At(pathType).Raw())
 	if d.withhold {
 		i.types.add(kind, "")
 		return answer{withhold: true}
 	}
-	mode := m.AckMode()
 	code, wanted := mode.Immediate(d.outcome)
 	var a answer
 	if wanted && (d.response == nil || mode.Enhanced()) {
@@ -72,8 +71,9 @@ func (i *Intake) ack(m *hl7.Message, s *sender, code hl7.AckCode, d decision) []
 }
 
 // unreadable answers what could not even be taken apart.
-func (i *Intake) unreadable(raw []byte, cause error) answer {
+func (i *Intake) unreadable(raw []byte, peer mllp.Peer, cause error) answer {
 	i.fallback.count(Unreadable)
+	i.fallback.warn.Do(func() { i.log.Warn("HL7 refused that cannot be read", "peer", peer.String(), "error", cause) })
 	ack := unframed(hl7.NAK(raw, cause, hl7.AckInfo{Now: i.now(), Options: i.fallback.reading}))
 	code := codeOf(ack)
 	i.types.add(unreadableType, code)

@@ -25,7 +25,7 @@ func (i *Intake) batch(ctx context.Context, raw []byte, peer mllp.Peer) answer {
 	b, err := hl7.Split(raw, hl7.Options{MaxSize: i.o.MaxMessage})
 	if err != nil {
 		i.fallback.count(BadBatch)
-		return i.unreadable(raw, err)
+		return i.unreadable(raw, peer, err)
 	}
 	if len(b.Messages) == 1 && b.BatchHeader == nil && b.FileHeader == nil {
 		return i.message(ctx, raw, peer) // the other MSH was inside a field

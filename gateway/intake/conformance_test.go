@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"cardferry/hl7"
+	"cardferry/hl7/mllp"
 	"cardferry/sync/queue"
 )
 
@@ -268,4 +270,56 @@ func TestOrderPerConnection(t *testing.T) {
 		wantAck(t, c.receive(), "AA", fmt.Sprint(n))
 	}
 	r.wantStored(want...)
+}
+
+func TestFragmentIsNeverAccepted(t *testing.T) {
+	r := newRig(t, nil)
+	c := r.dial()
+	if _, err := c.Write([]byte("\x0b" + adt("1")[:80] + "\x0b" + adt("2") + "\x1c\r")); err != nil {
+		t.Fatal(err)
+	}
+	wantAck(t, c.receive(), "AA", "2")
+	c.silent()
+	r.wantStored(adt("2"), marker)
+	r.wantEvents("hl7", map[Event]uint64{Fragment: 1, Stored: 2})
+}
+
+func TestUTF16(t *testing.T) {
+	r := newRig(t, nil)
+	msg := "\xff\xfe"
+	for _, c := range []byte(adt("1")) {
+		msg += string([]byte{c, 0})
+	}
+	ack := r.intake.Handle(t.Context(), []byte(msg), mllp.Peer{}).ACK
+	if m, err := hl7.Parse(ack, hl7.Options{}); err != nil || m.At(hl7.Path{Segment: "MSA", Field: 1}).Text() != "AA" {
+		t.Errorf("%q", ack)
+	}
+	r.wantStored(msg)
+}
+
+func TestStatsNameTypesThatAreKnown(t *testing.T) {
+	r := newRig(t, nil)
+	c := r.dial()
+	c.ask(adt("1"))
+	c.ask(marker) // type ZZZ
+	c.ask("HELLO")
+	c.ask(enhanced("2", "AL", "AL"))
+	c.receive()
+	want := map[MessageCount]bool{{"ADT", hl7.AA, 1}: true, {"ADT", hl7.CA, 1}: true, {"other", hl7.AA, 1}: true, {"unreadable", hl7.AR, 1}: true}
+	got := r.intake.Stats().Messages
+	for _, c := range got {
+		if !want[c] {
+			t.Errorf("%+v", c)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%+v", got)
+	}
+	seen := map[string]bool{"": true, "unknown": true}
+	for e := Event(1); e < numEvents; e++ {
+		if seen[e.String()] {
+			t.Errorf("event %d has no name of its own", e)
+		}
+		seen[e.String()] = true
+	}
 }

@@ -19,7 +19,7 @@ import (
 // controlIDs remembers which bytes a sender's control id (MSH-10) stood for, at
 // least for the last 100,000 messages. It holds keyed hashes only.
 //
-// On disk are two files of fixed records: one that is written, and the one
+// On disk there are two files of fixed records: one that is written, and the one
 // before it. A record is written right after its message was stored, outside the
 // way of the acknowledgement and without a sync. A process that is killed loses
 // the records of the last moment, a power cut about the last half minute's: their
@@ -79,11 +79,7 @@ func openControlIDs(dir string, window time.Duration, log *slog.Logger) (*contro
 	if c.file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
 		return nil, fmt.Errorf("open the memory of control ids: %w", err)
 	}
-	// Half a record at the end, of a power cut, is written over.
-	if _, err := c.file.Seek(int64(n)*idRecordBytes, 0); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the memory of control ids: %w", err), c.file.Close())
-	}
-	c.written = n
+	c.written = n // half a record behind that, of a power cut, is written over
 	go c.write()
 	return c, nil
 }
@@ -216,7 +212,9 @@ func (c *controlIDs) append(records []byte) {
 	}
 	err := c.turn()
 	if err == nil {
-		_, err = c.file.Write(records)
+		_, err = c.file.WriteAt(records, int64(c.written)*idRecordBytes)
+	}
+	if err == nil {
 		c.written += len(records) / idRecordBytes
 	}
 	if failing := err != nil; failing != c.failing {

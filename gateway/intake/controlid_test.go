@@ -31,8 +31,8 @@ func TestControlIDOfAnotherMessage(t *testing.T) {
 		r.restart(nil)
 		wantAck(t, r.dial().ask(other("1")), "AE", "1")
 	})
-	t.Run("a day later", func(t *testing.T) {
-		r.later(24 * time.Hour)
+	t.Run("half a day later", func(t *testing.T) {
+		r.later(12 * time.Hour)
 		wantAck(t, r.dial().ask(other("1")), "AA", "1")
 	})
 	if n := len(r.stored()); n != 3 {

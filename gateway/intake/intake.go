@@ -24,6 +24,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"cardferry/hl7"
 	"cardferry/hl7/mllp"
 	"cardferry/sync/queue"
@@ -46,8 +48,9 @@ type Options struct {
 	MaxMessage int            // bytes of one message; hl7.DefaultMaxSize when zero
 	MaxBatch   int            // messages in one batch; 10,000 when zero
 	Zone       *time.Location // of the times written in acknowledgements; UTC when nil
-	// ReuseWindow is how long a control id stands for one message only; 24 h when
-	// zero. Senders whose counters start again every day may be just below it.
+	// ReuseWindow is how long a control id stands for one message only; 12 h when
+	// zero. A sender that counts anew every day uses its ids again after less than 24
+	// h whenever a day is busier than the one before.
 	ReuseWindow time.Duration
 	// StateDir holds sequence numbers, the memory of control ids and unfinished
 	// messages. It is made if need be and belongs to this Intake alone.
@@ -74,7 +77,7 @@ type Options struct {
 
 const (
 	defaultMaxBatch    = 10_000
-	defaultReuseWindow = 24 * time.Hour
+	defaultReuseWindow = 12 * time.Hour
 	defaultPartWait    = time.Hour
 	defaultName        = "hl7"
 )
@@ -91,7 +94,8 @@ type Intake struct {
 	ids      *controlIDs
 	parts    *parts // nil without Options.Seal
 	types    typeCounters
-	full     atomic.Bool // messages are refused for want of space
+	full     atomic.Bool    // messages are refused for want of space
+	trouble  rate.Sometimes // so that a broken disk does not fill the log
 
 	watching sync.WaitGroup
 	stop     context.CancelFunc // ends what is in watching
@@ -123,7 +127,7 @@ func New(o Options) (*Intake, error) {
 	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("intake: %w", err)
 	}
-	i := &Intake{o: o, log: o.Logger, stop: func() {}}
+	i := &Intake{o: o, log: o.Logger, stop: func() {}, trouble: rate.Sometimes{Interval: time.Minute}}
 	if err := i.addSenders(); err != nil {
 		return nil, errors.Join(err, i.closeSequences())
 	}

@@ -15,8 +15,9 @@ import (
 	"cardferry/sync/queue"
 )
 
-// victimDir is set for the process that is killed in the middle of its work.
-const victimDir = "CARDFERRY_INTAKE_VICTIM"
+// victimFlag is set for the process that is killed in the middle of its work, in
+// its working directory.
+const victimFlag = "CARDFERRY_INTAKE_VICTIM"
 
 // openVictim opens everything the way both processes do.
 func openVictim(dir string) (*queue.Store, *Intake, error) {
@@ -36,8 +37,8 @@ func openVictim(dir string) (*queue.Store, *Intake, error) {
 }
 
 // victim takes numbered messages in, and tells each one that it accepts.
-func victim(dir string) {
-	_, i, err := openVictim(dir)
+func victim() {
+	_, i, err := openVictim(".")
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -61,8 +62,12 @@ func TestKilledProcess(t *testing.T) {
 		lastMoment = 100
 	)
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), victimDir+"="+dir)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), victimFlag+"=1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

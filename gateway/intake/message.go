@@ -37,12 +37,12 @@ func rejected(code hl7.ErrorCode, at hl7.Path, text string) decision {
 func (i *Intake) message(ctx context.Context, raw []byte, peer mllp.Peer) answer {
 	m, err := hl7.Parse(raw, i.first)
 	if err != nil {
-		return i.unreadable(raw, err)
+		return i.unreadable(raw, peer, err)
 	}
 	s := i.senderOf(m)
 	if s.reading != i.first {
 		if m, err = hl7.Parse(raw, s.reading); err != nil {
-			return i.unreadable(raw, err)
+			return i.unreadable(raw, peer, err)
 		}
 	}
 	if m.IsAck() { // acknowledging it would make two systems greet each other for ever
@@ -50,8 +50,9 @@ func (i *Intake) message(ctx context.Context, raw []byte, peer mllp.Peer) answer
 		i.types.add(typeIndex(m.At(pathType).Raw()), "")
 		return answer{}
 	}
-	i.note(m, s)
-	return i.say(m, s, i.decide(ctx, m, s, peer))
+	mode := m.AckMode()
+	s.note(m, mode)
+	return i.say(m, s, mode, i.decide(ctx, m, s, peer))
 }
 
 // decide finds out what is to become of a message, and stores it if nothing
@@ -145,9 +146,7 @@ func (i *Intake) enqueue(ctx context.Context, it queue.Item, s *sender) decision
 		return s.later("the queue is full; nothing was stored, send again later")
 	}
 	s.count(StoreFailed)
-	if ctx.Err() == nil {
-		i.log.Error("message not stored", "sender", s.Name, "error", err)
-	}
+	i.trouble.Do(func() { i.log.Error("messages are not stored", "sender", s.Name, "error", err) })
 	return s.later("the message could not be stored, send again later")
 }
 
@@ -172,17 +171,17 @@ func (i *Intake) noteFull(full bool) {
 }
 
 // note counts what was tolerated in a message.
-func (i *Intake) note(m *hl7.Message, s *sender) {
-	switch utf, valid := m.Charset() == "UTF-8", utf8.Valid(m.Bytes()); {
-	case utf && !valid:
+func (s *sender) note(m *hl7.Message, mode hl7.AckMode) {
+	msh := m.Segments()[0]
+	switch set, valid := m.Charset(), utf8.Valid(m.Bytes()); {
+	case set == "UTF-8" && !valid:
 		s.count(CharsetInvalid)
-	case !utf && valid && m.Charset() != "UTF-16" && !ascii(m.Bytes()):
+	case set == "UTF-8" || set == "UTF-16":
+	case valid && !ascii(m.Bytes()):
 		s.count(CharsetMismatch)
-	case !utf && !valid && s.Charset == "" && m.At(pathCharset).Kind() == hl7.Absent:
+	case !valid && s.Charset == "" && msh.Field(18).Kind() == hl7.Absent:
 		s.count(CharsetGuessed)
 	}
-	mode := m.AckMode()
-	msh := m.Segments()[0]
 	if mode.Accept == hl7.Unspecified && msh.Field(15).Kind() == hl7.Text ||
 		mode.Application == hl7.Unspecified && msh.Field(16).Kind() == hl7.Text {
 		s.count(AckConditionIgnored)

@@ -20,8 +20,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(victimDir); dir != "" {
-		victim(dir)
+	if os.Getenv(victimFlag) != "" {
+		victim()
 		return
 	}
 	goleak.VerifyTestMain(m)

@@ -130,7 +130,7 @@ func (s *spool) remove(p *hl7.Parts) {
 	for _, raw := range p.Raw {
 		sum := partSum(p.Sender, raw)
 		if path := s.files[sum]; path != "" {
-			_ = os.Remove(path) // see above //nolint:gosec // the operator names the folder
+			_ = os.Remove(path) // see above
 			delete(s.files, sum)
 		}
 	}
@@ -142,7 +142,7 @@ func partSum(sender string, raw []byte) [sha256.Size]byte {
 
 // writeDurably makes a file that is there whole or not at all.
 func writeDurably(path string, content []byte) error {
-	f, err := os.OpenFile(path+tmpSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the operator names the folder
+	f, err := os.OpenFile(path+tmpSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func writeDurably(path string, content []byte) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(path+tmpSuffix, path); err != nil { //nolint:gosec // likewise
+	if err := os.Rename(path+tmpSuffix, path); err != nil {
 		return err
 	}
 	if runtime.GOOS == "windows" {
