@@ -1,7 +1,6 @@
 package outbound
 
 import (
-	"crypto/tls"
 	"errors"
 	"net"
 	"strconv"
@@ -19,6 +18,7 @@ const (
 	CodeCE      = "ack_ce"      // commit error
 	CodeCR      = "ack_cr"      // commit reject
 	CodeUnknown = "ack_unknown" // MSA-1 says neither yes nor no
+	CodeHalf    = "ack_half"    // accepted, but no application acknowledgement in time
 
 	CodeSilence = "ack_timeout" // no acknowledgement in time
 	CodeClosed  = "peer_closed" // the connection ended before one came
@@ -35,11 +35,10 @@ type verdict struct {
 	rejects bool   // not because of the content
 }
 
-func read(ack mllp.Ack) verdict {
-	v := verdict{code: CodeUnknown}
+// read reads an acknowledgement. One without a code is none: the message asked for
+// none, or only for one in case of an error.
+func read(ack mllp.Ack) (v verdict) {
 	switch ack.Code {
-	case hl7.AA, hl7.CA:
-		return verdict{}
 	case hl7.AE:
 		v.code = CodeAE
 	case hl7.CE:
@@ -48,10 +47,14 @@ func read(ack mllp.Ack) verdict {
 		v.code, v.rejects = CodeAR, true
 	case hl7.CR:
 		v.code, v.rejects = CodeCR, true
+	default:
+		return verdict{}
 	}
 	v.detail = complaints(ack.Raw)
 	return v
 }
+
+const noReason = "no reason in an ERR segment; look into the destination's own log"
 
 // maxComplaints bounds how many ERR segments are kept of one acknowledgement.
 const maxComplaints = 3
@@ -61,8 +64,8 @@ const maxComplaints = 3
 // segment names, small numbers, and our own words for conditions of table 0357.
 func complaints(raw []byte) string {
 	m, err := hl7.Parse(raw, hl7.Options{})
-	if err != nil {
-		return ""
+	if err != nil { // the client has read it already
+		return noReason
 	}
 	var list []string
 	for n := 1; n <= maxComplaints; n++ {
@@ -82,7 +85,7 @@ func complaints(raw []byte) string {
 		}
 	}
 	if len(list) == 0 {
-		return "no reason in an ERR segment; look into the destination's own log"
+		return noReason
 	}
 	return strings.Join(list, "; ")
 }
@@ -129,26 +132,24 @@ func unanswered(err error) *upstream.Unavailable {
 }
 
 func failure(err error) string {
-	var (
-		dns    *net.DNSError
-		cert   *tls.CertificateVerificationError
-		record tls.RecordHeaderError
-		op     *net.OpError
-	)
-	switch {
-	case errors.Is(err, mllp.ErrAckTimeout):
-		return CodeSilence
-	case errors.As(err, &dns):
-		return CodeDNS
-	case errors.As(err, &cert), errors.As(err, &record), errors.As(err, &op) && op.Op == "remote error": // an alert
-		return CodeTLS
-	case errors.Is(err, mllp.ErrPeerClosed):
-		return CodeClosed
-	}
 	for _, foreign := range []error{mllp.ErrTooLarge, mllp.ErrGarbage, mllp.ErrUnframed, mllp.ErrHTTP, mllp.ErrTLS} {
 		if errors.Is(err, foreign) {
 			return CodeNotMLLP
 		}
 	}
-	return CodeConnect
+	var (
+		dns *net.DNSError
+		op  *net.OpError
+	)
+	switch {
+	case errors.Is(err, mllp.ErrAckTimeout):
+		return CodeSilence
+	case errors.Is(err, mllp.ErrPeerClosed):
+		return CodeClosed
+	case errors.As(err, &dns):
+		return CodeDNS
+	case errors.As(err, &op) && op.Op == "dial":
+		return CodeConnect
+	}
+	return CodeTLS // only the handshake and alerts are left
 }

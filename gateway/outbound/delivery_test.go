@@ -127,6 +127,14 @@ func TestAnswers(t *testing.T) {
 		}, parked: CodeAR, detail: "no reason"},
 		{name: "an answer that says neither yes nor no", first: say(hl7.AckCode("XX")), retries: CodeUnknown},
 		{name: "no MSA-1", first: say(""), retries: CodeUnknown},
+		{name: "CA, then AA", accept: "AL", app: "AL", first: say(hl7.CA, hl7.AA)},
+		{name: "CA, then AE is tried again", accept: "AL", app: "AL", first: say(hl7.CA, hl7.AE), retries: CodeAE},
+		{name: "CA, then AR parks", accept: "AL", app: "AL", first: say(hl7.CA, hl7.AR), parked: CodeAR, detail: "no reason"},
+		{name: "CA, then nothing", accept: "AL", app: "AL", first: say(hl7.CA), retries: CodeHalf},
+		{name: "CE instead of CA", accept: "AL", app: "AL", first: say(hl7.CE), retries: CodeCE},
+		{name: "AA alone, where only it was asked for", app: "AL", first: say(hl7.AA)},
+		{name: "AA alone, from a receiver without enhanced mode", accept: "AL", app: "AL", first: say(hl7.AA)},
+		{name: "none asked for", accept: "NE", app: "NE", first: say()},
 		{name: "the connection ends", first: func(string) answer { return answer{then: mllp.Close} }, retries: CodeClosed},
 	}
 	for _, tt := range tests {
@@ -136,21 +144,29 @@ func TestAnswers(t *testing.T) {
 				if n.Add(1) == 1 {
 					return tt.first(id)
 				}
+				if tt.accept+tt.app == "ALAL" && id == "M1" {
+					return say(hl7.CA, hl7.AA)(id)
+				}
 				return say(hl7.AA)(id)
 			}).start("")
-			tt.d.Name, tt.d.Addr = "his", h.addr()
+			tt.d.Name, tt.d.Addr, tt.d.ApplicationAckTimeout = "his", h.addr(), 200*time.Millisecond
 			o := options(t.TempDir(), tt.d)
 			o.backoffFirst, o.backoffMost = 50*time.Millisecond, 50*time.Millisecond
 			g := start(t, o)
 			g.send("his", message("M1", tt.accept, tt.app), oru("M2"))
 			h.wants("M1")
 			if tt.parked == "" {
-				h.wants("M1", "M2")
+				failed := uint64(0)
+				if tt.retries != "" {
+					failed = 1
+					h.wants("M1")
+				}
+				h.wants("M2")
 				s := g.delivered(2)
-				if s.Parked != 0 || s.Failed != 1 || !s.Up || s.LastError != "" {
+				if s.Parked != 0 || s.Failed != failed || !s.Up || s.LastError != "" {
 					t.Errorf("state %+v", s)
 				}
-				if !strings.Contains(g.log.String(), "code="+tt.retries) {
+				if failed > 0 && !strings.Contains(g.log.String(), "code="+tt.retries) {
 					t.Errorf("the log does not tell %s:\n%s", tt.retries, g.log)
 				}
 				return
@@ -159,7 +175,7 @@ func TestAnswers(t *testing.T) {
 			if p.Code != tt.parked || !strings.Contains(p.Detail, tt.detail) || p.Responder != "his" || strings.Contains(p.Detail, canary) {
 				t.Errorf("parked as %+v", p.Parked)
 			}
-			if s := g.State()[0]; !s.Held || s.Backlog != 1 || !s.Up {
+			if s := g.State()[0]; !s.Held || s.Backlog != 1 || s.Oldest.IsZero() || !s.Up {
 				t.Errorf("state %+v", s)
 			}
 			h.nothing()
@@ -420,6 +436,31 @@ func TestAcknowledgementsAreNotAcknowledged(t *testing.T) {
 	g.send("his", ack("AA", "M1", ""), ack("AA", "M2", ""))
 	h.wants("AM1", "AM2")
 	g.delivered(2)
+}
+
+// TestUnansweredAcknowledgementHoldsNothing: one that asks for an accept
+// acknowledgement and gets none is repeated once and then out of the way.
+func TestUnansweredAcknowledgementHoldsNothing(t *testing.T) {
+	h := newHIS(t, func(id string) answer {
+		if strings.HasPrefix(id, "A") {
+			return answer{}
+		}
+		return say(hl7.AA)(id)
+	}).start("")
+	d := to(h)
+	d.AckTimeout = 100 * time.Millisecond
+	g := start(t, options(t.TempDir(), d))
+	g.send("his", strings.Replace(ack("AA", "M1", ""), "2.5.1\r", "2.5.1|||AL|NE\r", 1))
+	h.wants("AM1", "AM1")
+	if p := g.parked("his"); p.Code != CodeSilence || p.Policy != queue.Continue {
+		t.Errorf("parked as %+v", p.Parked)
+	}
+	d.AckTimeout = 0
+	g.stop()
+	g = start(t, options(g.o.Dir, d)) // with time enough for the rest
+	g.send("his", oru("M2"))
+	h.wants("M2")
+	g.delivered(1)
 }
 
 func TestGap(t *testing.T) {

@@ -35,18 +35,19 @@ type Destination struct {
 	Addr string      // host:port
 	TLS  *tls.Config // nil is plain TCP; TLS 1.2 is the minimum whatever it says
 
-	// AckTimeout is how long an acknowledgement is waited for, and
-	// ApplicationAckTimeout how long the second one that follows an accept
-	// acknowledgement when a message asks for both; 30 s each when zero. After
-	// that the connection is closed, so that a late one is never taken for the next
-	// message's, and the same bytes are sent again.
+	// AckTimeout is how long the acknowledgement is waited for, and
+	// ApplicationAckTimeout how long the application acknowledgement that MSH-16
+	// asks for besides; 30 s each when zero. After that the connection is closed,
+	// so that a late one is never taken for the next message's, and the same bytes
+	// are sent again: without limit while nothing was acknowledged, MaxRetries
+	// times when only the second is missing.
 	AckTimeout, ApplicationAckTimeout time.Duration
 
-	OnError    Reaction // after AE, CE and answers that say neither yes nor no
+	OnError    Reaction // after AE, CE, and answers that do not say yes or no
 	OnReject   Reaction // after AR and CR
 	MaxRetries int      // of one message after such answers; 10 when zero
 	// WhileParked says whether the messages behind a parked one wait (queue.Hold,
-	// the zero value) or go on.
+	// the zero value) or go on. Behind an acknowledgement they always go on.
 	WhileParked queue.Policy
 
 	// Gap is the least time between the end of one exchange and the next message.
@@ -98,6 +99,14 @@ func (d *Destination) check() error {
 		d.MaxRetries = defaultRetries
 	}
 	return nil
+}
+
+// policy says what becomes of the messages behind a parked one.
+func (d *Destination) policy(it queue.Item) queue.Policy {
+	if m, err := hl7.Parse(it.Payload, hl7.Options{}); err == nil && m.IsAck() {
+		return queue.Continue // nothing builds on an acknowledgement
+	}
+	return d.WhileParked
 }
 
 // wire is the message as the destination gets it, decided once so that every

@@ -39,20 +39,19 @@ type Options struct {
 	// QuotaBytes and ReserveBytes bound each destination's store as in
 	// queue.Options.
 	QuotaBytes, ReserveBytes int64
-	// Settled, if set, hears what became of a message, as in forward.Options.
-	Settled func(destination string, it queue.Item, refused *upstream.Refused)
-	Logger  *slog.Logger // codes and names only; discarded when nil
+	Logger                   *slog.Logger // codes and names only; discarded when nil
 
 	backoffFirst, backoffMost time.Duration // 1 s and 5 min when zero
 	drain                     time.Duration // for the acknowledgement under way at the end; 5 s when zero
 }
 
-// Bounds of sending. Segments are small because a hospital's outbound traffic is:
-// delivered ones give their space back.
 const (
 	defaultBackoffMost = 5 * time.Minute
 	defaultDrain       = 5 * time.Second
-	segmentBytes       = 4 << 20
+	// Segments and windows are small: there may be many stores, and one message of
+	// each is under way.
+	segmentBytes = 4 << 20
+	window       = 2048
 )
 
 // The errors of Send that a caller decides on, besides those of queue.Enqueue.
@@ -121,18 +120,15 @@ func (out *Outbound) add(d Destination) error {
 	}
 	log := out.o.Logger.With("destination", d.Name)
 	store, err := queue.Open(StoreDir(out.o.Dir, d.Name), queue.Options{
-		Keys: out.o.Keys, SegmentBytes: segmentBytes, QuotaBytes: out.o.QuotaBytes, ReserveBytes: out.o.ReserveBytes, Logger: log,
+		Keys: out.o.Keys, SegmentBytes: segmentBytes, Window: window,
+		QuotaBytes: out.o.QuotaBytes, ReserveBytes: out.o.ReserveBytes, Logger: log,
 	})
 	if err != nil {
 		return fmt.Errorf("outbound: destination %s: %w", d.Name, err)
 	}
 	l := &lane{d: d, key: queue.Lane(out.o.Lane("outbound", d.Name)), store: store, sender: newSender(d, out.o.drain)}
-	var settled func(queue.Item, *upstream.Refused)
-	if out.o.Settled != nil {
-		settled = func(it queue.Item, r *upstream.Refused) { out.o.Settled(d.Name, it, r) }
-	}
 	l.forwarder = forward.New(store, l.sender, request, forward.Options{
-		Workers: 1, Policy: func(queue.Item) queue.Policy { return d.WhileParked }, Settled: settled, Responder: d.Name,
+		Workers: 1, Policy: d.policy, Responder: d.Name,
 		BackoffFirst: out.o.backoffFirst, BackoffMost: out.o.backoffMost, Logger: log,
 	})
 	out.byName[d.Name], out.order = l, append(out.order, l)
@@ -153,7 +149,8 @@ func (out *Outbound) warnOfOthers() {
 }
 
 // Run sends until ctx ends, lets the acknowledgements under way arrive for up to
-// 5 s and returns nil. It returns queue.ErrClosed when Close came first.
+// 5 s and returns nil. It returns queue.ErrClosed when Close came first. It must not
+// run twice at the same time.
 func (out *Outbound) Run(ctx context.Context) error {
 	errs := make([]error, len(out.order))
 	var running sync.WaitGroup
@@ -187,8 +184,8 @@ func (out *Outbound) Close() error {
 //
 // Here the message is recoded as the destination wants it, and an acknowledgement
 // that does not say so is marked as wanting none (MSH-15 NE), for nobody answers
-// it. A message that wants none counts as delivered when it is written to a fresh
-// connection.
+// it. A message that wants none counts as delivered when it is written to a
+// connection that stands.
 //
 // Errors: ErrUnknownDestination, ErrNoControlID, ErrAckMode, ErrNotFrameable, an
 // hl7.ParseError, those of hl7.Message.Recode, and those of queue.Enqueue, of

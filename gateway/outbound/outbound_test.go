@@ -271,7 +271,7 @@ func (g *gateway) delivered(n uint64) DestinationState {
 // parked is the only parked message of a destination.
 func (g *gateway) parked(destination string) queue.ParkedItem {
 	g.t.Helper()
-	g.until("one parked", func(s DestinationState) bool { return s.Parked == 1 })
+	g.until("one parked", func(s DestinationState) bool { return s.Parked == 1 && s.GivenUp > 0 })
 	store, _ := g.Store(destination)
 	items, err := store.ParkedItems()
 	if err != nil || len(items) != 1 {

@@ -2,8 +2,8 @@ package outbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"cardferry/hl7"
@@ -21,15 +21,20 @@ type sender struct {
 	key      string    // the message that was answered negatively last
 	refusals int       // and how often in a row, since the start
 	last     time.Time // end of the last exchange
-
-	ignored atomic.Uint64
 }
+
+// ackRetries is how often an acknowledgement that asks for one itself is repeated
+// after silence. Many systems answer none, and nobody misses it as one misses a
+// result.
+const ackRetries = 1
 
 func newSender(d Destination, drain time.Duration) *sender {
-	return &sender{d: d, drain: drain, client: &mllp.Client{Addr: d.Addr, TLS: d.TLS, AckFor: d.AckTimeout}}
+	return &sender{d: d, drain: drain, client: &mllp.Client{
+		Addr: d.Addr, TLS: d.TLS, AckFor: d.AckTimeout, ApplicationAckFor: d.ApplicationAckTimeout,
+	}}
 }
 
-// Deliver sends one message and waits for its acknowledgement. When ctx ends it
+// Deliver sends one message and waits for the acknowledgements it asks for. When ctx ends it
 // sends nothing more, but waits on for drain: an acknowledgement that arrives
 // saves a repeat.
 func (s *sender) Deliver(ctx context.Context, r upstream.Request) error {
@@ -43,21 +48,19 @@ func (s *sender) Deliver(ctx context.Context, r upstream.Request) error {
 	sending, stop := s.grace(ctx)
 	defer stop()
 	defer func() { s.last = time.Now() }()
-	silent := m.AckMode().Accept == hl7.Never && m.AckMode().Application != hl7.Always
-	if silent {
-		// Nobody will tell whether it arrived, so it must not go down with a kept
-		// connection that the receiver has closed meanwhile.
-		_ = s.client.Close()
-	}
 	ack, err := s.client.Send(sending, r.Body)
-	s.ignored.Add(uint64(ack.Ignored))
 	switch {
-	case err != nil:
-		return unanswered(err)
-	case silent:
-		return nil
+	case err == nil:
+		return s.judge(r.Key, ack)
+	case errors.Is(err, mllp.ErrAckCode):
+		return s.negative(r.Key, verdict{code: CodeUnknown, detail: "MSA-1 is not in HL7 table 0008"})
+	case errors.Is(err, mllp.ErrApplicationAckTimeout):
+		// It has the message: repeating for ever would flood it.
+		return s.negative(r.Key, verdict{code: CodeHalf, detail: "accepted, but no application acknowledgement came"})
+	case errors.Is(err, mllp.ErrAckTimeout) && m.IsAck():
+		return s.refused(r.Key, verdict{code: CodeSilence, detail: "the destination does not seem to acknowledge acknowledgements"}, ackRetries)
 	}
-	return s.judge(r.Key, ack)
+	return unanswered(err)
 }
 
 // grace is ctx with drain added at its end.
@@ -70,29 +73,40 @@ func (s *sender) grace(ctx context.Context) (context.Context, context.CancelFunc
 	return longer, func() { stop(); cancel() }
 }
 
-// judge turns an acknowledgement into what becomes of the message.
+// judge turns the answers into what becomes of the message.
 func (s *sender) judge(key string, ack mllp.Ack) error {
-	v := read(ack)
-	if v.code == "" {
-		s.key, s.refusals = "", 0
-		return nil
+	if ack.Application != nil {
+		ack = *ack.Application // the last word
 	}
+	v := read(ack)
+	if v.code != "" {
+		return s.negative(key, v)
+	}
+	s.key, s.refusals = "", 0
+	return nil
+}
+
+// negative does what the site wants done after an answer that is not yes.
+func (s *sender) negative(key string, v verdict) error {
 	reaction := s.d.OnError
 	if v.rejects {
 		reaction = s.d.OnReject
 	}
-	return s.refused(key, v, reaction)
+	if reaction == Park {
+		return s.refused(key, v, 0)
+	}
+	return s.refused(key, v, s.d.MaxRetries)
 }
 
-// refused retries as often as the destination allows, then parks. The count does
-// not survive a restart: then a message gets its retries anew.
-func (s *sender) refused(key string, v verdict, reaction Reaction) error {
+// refused asks for retries up to a number, then parks. The count does not survive
+// a restart: then a message gets its retries anew.
+func (s *sender) refused(key string, v verdict, retries int) error {
 	if s.key != key {
 		s.key, s.refusals = key, 0
 	}
 	s.refusals++
-	if reaction == Retry && s.refusals <= s.d.MaxRetries {
-		return &upstream.Unavailable{Code: v.code, Err: fmt.Errorf("answer %d of at most %d: %s", s.refusals, s.d.MaxRetries+1, v.detail)}
+	if s.refusals <= retries {
+		return &upstream.Unavailable{Code: v.code, Err: fmt.Errorf("attempt %d of %d: %s", s.refusals, retries+1, v.detail)}
 	}
 	detail := v.detail
 	if s.refusals > 1 {
