@@ -23,7 +23,8 @@ func (a answer) reply() mllp.Reply {
 
 // say builds the acknowledgements a message's sender wants (HL7 v2.9, 2.9.2 and
 // 2.9.3).
-func (i *Intake) say(m *hl7.Message, s *sender, mode hl7.AckMode, d decision) answer {
+func (i *Intake) say(in incoming, d decision) answer {
+	m, s, mode := in.m, in.s, in.mode
 	kind := typeIndex(m.At(pathType).Raw())
 	if d.withhold {
 		i.types.add(kind, "")

@@ -39,8 +39,7 @@ func (i *Intake) batch(ctx context.Context, raw []byte, peer mllp.Peer) answer {
 		return answer{first: r.bytes(i)}
 	}
 	var behind [][]byte
-	for _, raw := range b.Messages {
-		a := i.message(ctx, raw, peer)
+	for _, a := range i.messages(ctx, b.Messages, peer) {
 		if a.withhold {
 			return a
 		}

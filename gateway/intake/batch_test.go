@@ -1,10 +1,14 @@
 package intake
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"cardferry/hl7"
 	"cardferry/sync/queue"
 )
 
@@ -20,13 +24,13 @@ func TestBatch(t *testing.T) {
 		if !strings.HasSuffix(ack, "\rBTS|3\r") || codes(ack) != "AA1 AA2 AA3" {
 			t.Errorf("%q", ack)
 		}
-		r.wantStored(adt("1"), adt("2"), adt("3"))
+		r.wantAmong(3, adt("1"), adt("2"), adt("3"))
 	})
 	t.Run("again", func(t *testing.T) {
 		if ack := c.ask("FHS|^~\\&|HIS\r" + bhs + adt("2") + adt("3") + "BTS|2\rFTS|1\r"); codes(ack) != "AA2 AA3" {
 			t.Errorf("%q", ack)
 		}
-		r.wantStored(adt("1"), adt("2"), adt("3"))
+		r.wantAmong(3, adt("1"), adt("2"), adt("3"))
 	})
 	t.Run("some of it will not do", func(t *testing.T) {
 		ack := c.ask(bhs + adt("4") + adt("") + other("1") + adt("5") + "BTS|4\r")
@@ -48,10 +52,7 @@ func TestBatch(t *testing.T) {
 		if codes(ack) != "AA10 AA11" || !strings.HasPrefix(ack, `BHS|^~\&|`) {
 			t.Errorf("%q", ack)
 		}
-		stored := r.stored()
-		if n := len(stored); stored[n-2] != adt("10") || stored[n-1] != adt("11") {
-			t.Errorf("%q", stored[n-2:])
-		}
+		r.wantAmong(len(r.stored()), adt("10"), adt("11"))
 	})
 	t.Run("other delimiters", func(t *testing.T) {
 		ack := c.ask("BHS$%~\\&$HIS$H1$$$20260304$$$$B$8\r" + adt("12") + "BTS$1\r")
@@ -109,6 +110,85 @@ func TestBatch(t *testing.T) {
 			t.Errorf("%q", stored[len(stored)-1])
 		}
 	})
+}
+
+// wantAmong says that n messages are stored, and these among them.
+func (r *rig) wantAmong(n int, want ...string) {
+	r.t.Helper()
+	got := r.stored()
+	if len(got) != n {
+		r.t.Errorf("%d messages stored, want %d", len(got), n)
+	}
+	for _, w := range want {
+		if !slices.Contains(got, w) {
+			r.t.Errorf("%q is not stored", w)
+		}
+	}
+}
+
+func TestBatchKeepsTheOrderOfAPatient(t *testing.T) {
+	r := newRig(t, nil)
+	var batch strings.Builder
+	want := map[string][]string{}
+	for n := range 150 {
+		patient := fmt.Sprintf("|P%d^^^H1|", n%7)
+		if n%13 == 0 {
+			patient = "|P3^^^H1|"
+		}
+		msg := strings.Replace(adt(fmt.Sprint(n)), fmt.Sprintf("|P%d^^^H1|", n), patient, 1)
+		batch.WriteString(msg)
+		want[patient] = append(want[patient], msg)
+	}
+	ack := r.dial().ask("BHS|^~\\&\r" + batch.String() + "BTS|150\r")
+	if n := strings.Count(ack, "MSA|AA|"); n != 150 {
+		t.Fatalf("%d accepted", n)
+	}
+	for n, msa := range strings.Split(ack, "MSA|AA|")[1:] {
+		if !strings.HasPrefix(msa, fmt.Sprint(n)+"\r") {
+			t.Fatalf("acknowledgement %d is another message's", n)
+		}
+	}
+	got := map[string][]string{}
+	for _, msg := range r.stored() {
+		patient := "|" + field(msg, "PID", 3) + "|"
+		got[patient] = append(got[patient], msg)
+	}
+	for patient := range want {
+		if !slices.Equal(got[patient], want[patient]) {
+			t.Errorf("%s: another order", patient)
+		}
+	}
+}
+
+func TestBatchIsStoredTogether(t *testing.T) {
+	var together sync.WaitGroup
+	together.Add(3)
+	r := newRig(t, func(o *Options) {
+		enqueue := o.Enqueue
+		o.Enqueue = func(ctx context.Context, it queue.Item) (queue.Receipt, error) {
+			together.Done()
+			together.Wait() // for ever, if they came one by one
+			return enqueue(ctx, it)
+		}
+	})
+	if ack := r.dial().ask("BHS|^~\\&\r" + adt("1") + adt("2") + adt("3") + "BTS|3\r"); codes(ack) != "AA1 AA2 AA3" {
+		t.Errorf("%q", ack)
+	}
+}
+
+func TestBatchEndsAtAPanic(t *testing.T) {
+	r := newRig(t, func(o *Options) {
+		o.Validate = func(m *hl7.Message) *hl7.AckInfo {
+			if string(m.ControlID()) == "2" {
+				panic("a bug")
+			}
+			return nil
+		}
+	})
+	c := r.dial()
+	c.send("BHS|^~\\&\r" + adt("1") + adt("2") + "BTS|2\r")
+	c.closed()
+	r.wantStored(adt("1"))
 }
 
 // codes are MSA-1 and MSA-2 of every acknowledgement in a batch.

@@ -33,26 +33,46 @@ func rejected(code hl7.ErrorCode, at hl7.Path, text string) decision {
 	return d
 }
 
+// incoming is a message that can be read, and who it is from.
+type incoming struct {
+	m    *hl7.Message
+	s    *sender
+	mode hl7.AckMode
+}
+
 // message takes one message in.
 func (i *Intake) message(ctx context.Context, raw []byte, peer mllp.Peer) answer {
+	in, a, ok := i.read(raw, peer)
+	if !ok {
+		return a
+	}
+	return i.take(ctx, in, peer)
+}
+
+// read takes a message apart. False when that is all there is to do, with what to
+// answer.
+func (i *Intake) read(raw []byte, peer mllp.Peer) (incoming, answer, bool) {
 	m, err := hl7.Parse(raw, i.first)
 	if err != nil {
-		return i.unreadable(raw, peer, err)
+		return incoming{}, i.unreadable(raw, peer, err), false
 	}
 	s := i.senderOf(m)
 	if s.reading != i.first {
 		if m, err = hl7.Parse(raw, s.reading); err != nil {
-			return i.unreadable(raw, peer, err)
+			return incoming{}, i.unreadable(raw, peer, err), false
 		}
 	}
 	if m.IsAck() { // acknowledging it would make two systems greet each other for ever
 		s.count(AckReceived)
 		i.types.add(typeIndex(m.At(pathType).Raw()), "")
-		return answer{}
+		return incoming{}, answer{}, false
 	}
-	mode := m.AckMode()
-	s.note(m, mode)
-	return i.say(m, s, mode, i.decide(ctx, m, s, peer))
+	return incoming{m, s, m.AckMode()}, answer{}, true
+}
+
+func (i *Intake) take(ctx context.Context, in incoming, peer mllp.Peer) answer {
+	in.s.note(in.m, in.mode)
+	return i.say(in, i.decide(ctx, in.m, in.s, peer))
 }
 
 // decide finds out what is to become of a message, and stores it if nothing
