@@ -29,7 +29,7 @@ type Reading struct {
 	Values   map[string]Value
 	Warnings []drivers.Warning
 	// Raw has the bytes, in upper-case hex, of texts that could not be decoded in
-	// full, by field name.
+	// full, by field name; not of fields that a more sensitive one is cut out of.
 	Raw map[string]string
 	// Partial says that a required field is there but unreadable.
 	Partial bool
@@ -100,6 +100,8 @@ func (f *Fields) Evaluate(ctx context.Context, inputs map[string]Value, opt Opti
 		}
 		if x.guard == secret {
 			e.hidden[name] = true
+		}
+		if x.holds > x.guard || x.guard == secret {
 			delete(e.Raw, name)
 		}
 	}

@@ -19,6 +19,7 @@ type field struct {
 	Required    bool        `yaml:"required" doc:"its absence is the warning missing; if it is unreadable the read is partial"`
 
 	guard level // declared or inherited from a source
+	holds level // the highest guard of what is made of it: its raw bytes have that inside
 	kind  Kind  // of the result, known after Compile
 }
 
@@ -80,6 +81,14 @@ func (f *Fields) Compile(d *Decoder, inputs map[string]Kind) {
 			d.Fail(e.Node, "%q is already the name of a capture or field", e.Name)
 		}
 		kinds[e.Name], guards[e.Name] = e.Val.kind, e.Val.guard
+	}
+	holds := map[string]level{} // by the name of a source
+	for i := len(f.list) - 1; i >= 0; i-- {
+		e := &f.list[i]
+		e.Val.holds = max(e.Val.guard, holds[e.Name])
+		for _, s := range e.Val.sources() {
+			holds[s.Name] = max(holds[s.Name], e.Val.holds)
+		}
 	}
 }
 

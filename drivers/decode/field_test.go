@@ -161,6 +161,13 @@ output:
 	if l, err := compile(text); err != nil || !l.Fields.Sensitive("from-race") || l.Fields.Sensitive("from-key") || l.Fields.Sensitive("number") {
 		t.Errorf("inheritance: %v", err)
 	}
+	// The bytes of a record that could not be decoded have the sensitive part in them.
+	const record = `fields: {record: {from: b, do: [text: utf-8]}, part: {from: "record[1:]"}, race: {from: "part[1:2]", sensitivity: sensitive}, name: {from: b, do: [text: utf-8]}}`
+	for _, release := range [][]string{nil, {"race"}} {
+		if _, r := evaluate(t, record, map[string]Value{"b": BytesValue([]byte("\xFFAR"))}, Options{Release: release}); r.Raw["record"] != "" || r.Raw["name"] == "" {
+			t.Errorf("released %v: raw of record %d, of name %d", release, len(r.Raw["record"]), len(r.Raw["name"]))
+		}
+	}
 	// The bytes of a secret text that could not be decoded are no less secret.
 	_, r := evaluate(t, `fields: {pin: {from: b, do: [text: utf-8], sensitivity: secret}}`, map[string]Value{"b": BytesValue([]byte("\xFF1234"))}, Options{})
 	if len(r.Raw) != 0 || len(r.Warnings) != 1 {
