@@ -27,6 +27,7 @@ const (
 	WarnCharsetGuessed  WarningCode = "charset_guessed"    // MSH-18 empty, set guessed from the bytes
 	WarnCharsetMismatch WarningCode = "charset_mismatch"   // another set is declared but the bytes are UTF-8
 	WarnCharsetInvalid  WarningCode = "charset_invalid"    // bytes that are wrong in the set
+	WarnCharsetMixed    WarningCode = "charset_mixed"      // some values are UTF-8 and some are not
 	WarnCharsetC1       WarningCode = "charset_c1"         // 8859/x with 80-9F: probably windows-125x
 	WarnAckCondition    WarningCode = "ack_condition"      // MSH-15 or MSH-16 not AL, NE, ER or SU; read as empty
 	WarnControlID       WarningCode = "missing_control_id" // MSH-10 is empty
@@ -153,6 +154,38 @@ func (m *Message) warnCharset(w *warnings) {
 			w.add(WarnCharsetInvalid, max(high, 0))
 		}
 	}
+	if high >= 0 && !cs.escaped && !utf8.Valid(b) {
+		if j := m.mixed(); j >= 0 {
+			w.add(WarnCharsetMixed, j)
+		}
+	}
+}
+
+// mixed finds the first value that is in another character set than the message,
+// -1 when there is none: UTF-8 among other bytes, or other bytes among UTF-8. A
+// value counts as UTF-8 only with a character of three bytes or more; shorter
+// ones are too often met by chance in Chinese text.
+func (m *Message) mixed() int {
+	wide, other := -1, -1
+	for _, leaf := range m.Leaves() {
+		raw := leaf.Raw()
+		switch {
+		case isASCII(raw):
+		case !utf8.Valid(raw):
+			if other < 0 {
+				other = leaf.Offset()
+			}
+		case wide < 0 && bytes.ContainsFunc(raw, func(r rune) bool { return r >= 0x800 }):
+			wide = leaf.Offset()
+		}
+		if wide >= 0 && other >= 0 {
+			if m.cur.cs == csUTF8 {
+				return other
+			}
+			return wide
+		}
+	}
+	return -1
 }
 
 // indexC1 finds a byte that is a control character in ISO 8859 and a letter or
