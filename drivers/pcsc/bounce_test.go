@@ -4,6 +4,7 @@ package pcsc
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -104,15 +105,16 @@ func TestAReaderThatStaysStuck(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				release := make(chan struct{})
-				l := newLink()
-				l.reading = c.reading
-				if _, err := do(t.Context(), l, time.Millisecond, errSilent, func(*handle) (int, error) {
-					<-release
-					return 0, nil
-				}); err == nil {
-					t.Fatal("the call is not stuck")
+				l := newLink(func(l *link, _ *handle) (drivers.Read, error) {
+					l.reading.Store(c.reading)
+					return drivers.Read{}, l.call(10*time.Millisecond, errSilent, func() error {
+						<-release
+						return nil
+					})
+				})
+				if _, err := l.wait(t.Context(), time.Millisecond); !errors.Is(err, errSilent) {
+					t.Fatalf("the call is not stuck: %v", err)
 				}
-				l.close()
 				var faults []drivers.Fault
 				r := &reader{d: New(Config{Read: func(context.Context, card.Channel, card.Info) (drivers.Read, error) {
 					return drivers.Read{}, nil

@@ -17,7 +17,7 @@ func TestNoReaderAtAll(t *testing.T) {
 	seen, ended := make(chan snapshot), make(chan struct{})
 	d := New(Config{})
 	d.limits.watch = 50 * time.Millisecond
-	go func() { defer close(ended); d.watch(ctx, seen) }()
+	go func() { defer close(ended); d.watch(ctx, seen, nil) }()
 	for range 3 {
 		select {
 		case s := <-seen:

@@ -202,7 +202,7 @@ func TestATR(t *testing.T) {
 				r.expectFault(readers[0].name, drivers.FaultUnresponsive)
 			} else {
 				r.expect(readers[0].name, drivers.Completed)
-				c.want.ATR = c.atr
+				c.want.ATR, c.want.Reader = c.atr, readers[0].name
 				if info := <-got; !reflect.DeepEqual(info, *c.want) {
 					t.Errorf("card is %+v, want %+v", info, *c.want)
 				}

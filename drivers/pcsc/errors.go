@@ -43,6 +43,8 @@ var (
 	// errNoAnswer is a response without a status word (ISO 7816-4, 5.1), which
 	// vpcd and some readers pass on as success when the card is pulled.
 	errNoAnswer = errors.New("response without status word; present the card again")
+	// errSwapped is another card than the one that was presented.
+	errSwapped = errors.New("another card was put in")
 	// errNoProtocol is a connection that cannot carry APDUs.
 	errNoProtocol = errors.New("card speaks neither T=0 nor T=1; it may be a memory card or the wrong way round")
 )

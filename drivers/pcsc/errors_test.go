@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ebfe/scard"
 
@@ -76,14 +77,24 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// What the scard package panics on is an error here, without what it held.
-func TestGuarded(t *testing.T) {
-	v, err := guarded(&handle{}, func(*handle) (int, error) { panic("CHEN HSIAO-MING") })
-	if err == nil || v != 0 || strings.Contains(err.Error(), "CHEN") {
-		t.Errorf("%d, %v", v, err)
-	}
-	if _, err := guarded(&handle{}, func(h *handle) ([]byte, error) { return h.transmit([]byte{0, 0, 0, 0}) }); err == nil {
-		t.Error("no card, no error")
+// What the scard package or the decoder panics on is an error here, without what it held.
+func TestPanics(t *testing.T) {
+	const secret = "CHEN HSIAO-MING"
+	for name, f := range map[string]func() error{
+		"in the binding": func() error { return guarded(func() error { panic(secret) }) },
+		"no card": func() error {
+			return guarded(func() error { _, err := (&handle{}).transmit([]byte{0, 0, 0, 0}); return err })
+		},
+		"in the decoder": func() error {
+			l := newLink(func(*link, *handle) (drivers.Read, error) { panic(secret) })
+			defer func() { <-l.done }()
+			_, err := l.wait(t.Context(), time.Minute)
+			return err
+		},
+	} {
+		if err := f(); err == nil || strings.Contains(err.Error(), "CHEN") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

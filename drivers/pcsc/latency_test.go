@@ -59,7 +59,7 @@ func BenchmarkCardToEvent(b *testing.B) {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// BenchmarkTransmit is one command through the driver's own goroutine and limits,
+// BenchmarkTransmit is one command through the driver's limits,
 // pcscd, vpcd and back; "bare" is the same without the driver.
 func BenchmarkTransmit(b *testing.B) {
 	needService(b)
@@ -67,17 +67,7 @@ func BenchmarkTransmit(b *testing.B) {
 	awaitCard(b, client(b), readers[0].pcsc, true)
 	cmd := []byte{0x00, 0xB0, 0x00, 0x00, 0x00}
 	b.Run("driver", func(b *testing.B) {
-		l := newLink()
-		defer func() { l.close(); <-l.done }()
-		if _, err := do(b.Context(), l, patience, errBusy, func(h *handle) (card.Info, error) {
-			if err := h.connect(readers[0].pcsc, false); err != nil {
-				return card.Info{}, err
-			}
-			return h.begin("", nil)
-		}); err != nil {
-			b.Fatal(err)
-		}
-		ch := &channel{link: l, limit: patience}
+		ch := openChannel(b, readers[0].pcsc)
 		for b.Loop() {
 			if _, err := ch.Transmit(b.Context(), cmd); err != nil {
 				b.Fatal(err)

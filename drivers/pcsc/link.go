@@ -3,156 +3,105 @@
 package pcsc
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"runtime"
+	"sync/atomic"
 	"time"
 
-	"github.com/ebfe/scard"
-
-	"cardferry/drivers/card"
+	"cardferry/drivers"
 )
 
-// link is one connection to one card. All PC/SC calls of the connection are made
-// by the link's goroutine, one after the other, because they cannot be
-// cancelled: a caller waits with a context and a limit and walks away from a
-// call that is stuck. A link is used by one goroutine, and not after a call that
-// did not return.
+// link is one try to read one card: a connection, and the goroutine that does all the work
+// on it, from SCardConnect over the decoder to SCardDisconnect. PC/SC calls on a card
+// cannot be cancelled, so whoever wants the result watches the work with a context and
+// limits and walks away from a call that is stuck. There is no hand-over per command: it
+// would cost more than the rest of the driver.
 type link struct {
-	calls   chan func(*handle)
 	done    chan struct{} // closed when the goroutine has ended and everything is released
-	reading bool          // the card was the link's: a call that is stuck is stuck with it
+	result  chan outcome  // has room: nobody may be waiting any more
+	pending atomic.Pointer[pending]
+	reading atomic.Bool // the card is the link's: a call that is stuck is stuck with it
+	cold    atomic.Bool // the card's profile wants the next try to begin with power off and on
 }
 
-// handle is what the link's goroutine owns.
-type handle struct {
-	context       *scard.Context
-	card          *scard.Card
-	inTransaction bool
+// pending is a PC/SC call that has not returned.
+type pending struct {
+	until time.Time // when it counts as stuck
+	late  error     // what that means
 }
 
-func newLink() *link {
-	l := &link{calls: make(chan func(*handle), 1), done: make(chan struct{})}
-	go l.run()
+type outcome struct {
+	read drivers.Read
+	err  error
+}
+
+// newLink starts work on a card. The goroutine lets go of the card when work has returned.
+func newLink(work func(*link, *handle) (drivers.Read, error)) *link {
+	l := &link{done: make(chan struct{}), result: make(chan outcome, 1)}
+	go func() {
+		defer close(l.done)
+		h := &handle{}
+		read, err := l.work(h, work)
+		l.result <- outcome{read, err}
+		runtime.Gosched() // letting go of the card, PC/SC calls again, need not delay the result
+		_ = guarded(func() error { h.release(); return nil })
+	}()
 	return l
 }
 
-// close ends the link once the call it is busy with has returned. It does not wait.
-func (l *link) close() { close(l.calls) }
-
-// run makes the calls and then lets go of the card.
-func (l *link) run() {
-	defer close(l.done)
-	h := &handle{}
-	for f := range l.calls {
-		f(h)
-	}
-	_, _ = guarded(h, (*handle).release)
+// work runs the work; a panic in the decoder, say, is an error. Its value may hold card
+// contents and is not repeated.
+func (l *link) work(h *handle, f func(*link, *handle) (drivers.Read, error)) (read drivers.Read, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			read, err = drivers.Read{}, fmt.Errorf("reading panicked (%T); please report this with the reader's model and the card profile", v)
+		}
+	}()
+	return f(l, h)
 }
 
-// do has the link's goroutine make a call and waits for its result, for ctx, or
-// for the limit, which is the error late.
-func do[T any](ctx context.Context, l *link, limit time.Duration, late error, f func(*handle) (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	reply := make(chan result, 1) // has room: nobody may be waiting any more
-	// Never blocks: there is one caller, who has the answer to every earlier call.
-	l.calls <- func(h *handle) {
-		v, err := guarded(h, f)
-		reply <- result{v, err}
-	}
-	timer := time.NewTimer(limit)
+// call makes one PC/SC call, or a few that share a limit, that whoever waits may find to be
+// stuck: late is then what the work came to.
+func (l *link) call(limit time.Duration, late error, f func() error) error {
+	l.pending.Store(&pending{time.Now().Add(limit), late})
+	defer l.pending.Store(nil)
+	return guarded(f)
+}
+
+// wait returns what the work came to, ctx's error, or the error of a call that is stuck.
+// look is how often it looks for one, at most the shortest limit.
+func (l *link) wait(ctx context.Context, look time.Duration) (drivers.Read, error) {
+	timer := time.NewTimer(look)
 	defer timer.Stop()
-	var none T
-	select {
-	case r := <-reply:
-		return r.value, r.err
-	case <-ctx.Done():
-		return none, ctx.Err()
-	case <-timer.C:
-		return none, late
+	for {
+		select {
+		case o := <-l.result:
+			return o.read, o.err
+		case <-ctx.Done():
+			return drivers.Read{}, ctx.Err()
+		case <-timer.C:
+			next := look
+			if p := l.pending.Load(); p != nil {
+				left := time.Until(p.until)
+				if left <= 0 {
+					return drivers.Read{}, p.late
+				}
+				next = min(next, left)
+			}
+			timer.Reset(next)
+		}
 	}
 }
 
-// guarded makes one call. The scard package panics on what it does not expect
+// guarded makes PC/SC calls. The scard package panics on what it does not expect
 // (a protocol other than T=0 and T=1, a reply without a reader name); here that is
-// an error. The panic's value is not repeated, it may hold card contents.
-func guarded[T any](h *handle, f func(*handle) (T, error)) (value T, err error) {
+// an error.
+func guarded(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("PC/SC binding panicked (%T); please report this with the reader's model", v)
 		}
 	}()
-	return f(h)
-}
-
-// connect opens a context and connects to the card in shared mode with T=0 or
-// T=1, so that other programs at the desk go on working. cold powers the card
-// off and on first.
-func (h *handle) connect(reader string, cold bool) error {
-	var err error
-	if h.context, err = scard.EstablishContext(); err != nil {
-		return wrap("SCardEstablishContext", err)
-	}
-	mode := scard.ShareShared
-	if cold {
-		mode = scard.ShareDirect // needs no answer from the card
-	}
-	if h.card, err = h.context.Connect(reader, mode, scard.ProtocolAny); err != nil {
-		return wrap("SCardConnect", err)
-	}
-	if cold {
-		return wrap("SCardReconnect", h.card.Reconnect(scard.ShareShared, scard.ProtocolAny, scard.UnpowerCard))
-	}
-	return nil
-}
-
-// begin keeps other programs away until the link is closed and says what card
-// there is. A known ATR saves a round trip to the service, a tenth of a short read; nil
-// asks.
-func (h *handle) begin(reader string, atr []byte) (card.Info, error) {
-	if err := h.card.BeginTransaction(); err != nil {
-		return card.Info{}, wrap("SCardBeginTransaction", err)
-	}
-	h.inTransaction = true
-	if len(atr) == 0 {
-		status, err := h.card.Status()
-		if err != nil {
-			return card.Info{}, wrap("SCardStatus", err)
-		}
-		atr = status.Atr
-	}
-	info := card.Info{ATR: bytes.Clone(atr), Contactless: contactless(reader, atr)}
-	switch h.card.ActiveProtocol() {
-	case scard.ProtocolT0:
-		info.Protocol = card.T0
-	case scard.ProtocolT1:
-		info.Protocol = card.T1
-	default:
-		return card.Info{}, errNoProtocol
-	}
-	return info, nil
-}
-
-// transmit sends one APDU. The caller has made sure that it is not empty.
-func (h *handle) transmit(cmd []byte) ([]byte, error) {
-	rsp, err := h.card.Transmit(cmd)
-	return rsp, wrap("SCardTransmit", err)
-}
-
-// release lets go of card and context, leaving the card powered and as it is for
-// other programs. Errors are of no use: the card may be gone, the service too.
-func (h *handle) release() (struct{}, error) {
-	if h.card != nil {
-		if h.inTransaction {
-			_ = h.card.EndTransaction(scard.LeaveCard)
-		}
-		_ = h.card.Disconnect(scard.LeaveCard)
-	}
-	if h.context != nil {
-		_ = h.context.Release()
-	}
-	return struct{}{}, nil
+	return f()
 }

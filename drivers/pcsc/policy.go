@@ -40,13 +40,14 @@ func decide(c class, n int, settle time.Duration) verdict {
 		}
 		return verdict{fault: drivers.FaultInUse}
 	case classRemoved:
+		// Cold: if the service has not seen a swap, the new card has no power.
 		if n <= lostTries {
-			return verdict{again: true, wait: settle}
+			return verdict{again: true, wait: settle, cold: true}
 		}
 		return verdict{fault: drivers.FaultRepresent}
 	case classTransport:
 		if n < lostTries {
-			return verdict{again: true, wait: settle}
+			return verdict{again: true, wait: settle, cold: true}
 		}
 		return verdict{fault: drivers.FaultReadFailed}
 	case classInUse:

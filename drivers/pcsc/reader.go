@@ -23,7 +23,10 @@ type reader struct {
 	atr      atomic.Pointer[[]byte] // of the present card, as the watcher was told
 	states   chan state             // the newest state the watcher has seen, one place
 	link     *link                  // of the last try; belongs to whichever goroutine emits
+	look     func()                 // makes the watcher ask for the readers' states
 	bounce   bounce
+	blind    blindness
+	swaps    int // cards that the present state stands for, beyond the first
 	detach   context.CancelFunc
 	done     chan struct{} // closed after the last event
 }
@@ -51,8 +54,12 @@ func (r *reader) run(ctx context.Context, previous <-chan struct{}) {
 		case <-ctx.Done():
 		case s := <-r.states:
 			for s = r.settled(ctx, s); s.present(); s = r.settled(ctx, s) {
+				r.blind.saw(s)
 				s = r.serve(ctx, s)
 			}
+			r.blind.left(s, r.d.limits.settle)
+		case <-r.blind.suspected:
+			r.blind.looked(r.revive(ctx))
 		}
 	}
 	r.event(drivers.Event{Type: drivers.Detached})
@@ -61,35 +68,51 @@ func (r *reader) run(ctx context.Context, previous <-chan struct{}) {
 }
 
 // serve accompanies the card present in s until it has left and returns the state
-// that says so: possibly the next card's, nothing when the reader left.
+// that says so: possibly the next card's, which is s itself where the service has not seen the
+// swap; nothing when the reader left.
 func (r *reader) serve(ctx context.Context, s state) state {
 	cardCtx, cardLeft := context.WithCancel(ctx)
 	defer cardLeft()
 	r.event(drivers.Event{Type: drivers.Presented})
-	changes, done := make(chan struct{}, 1), make(chan bool, 1)
+	changes, ended := make(chan struct{}, 1), make(chan ending, 1)
+	one := &session{r: r, changes: changes, maySwap: r.swaps < mostSwaps,
+		failures: map[class]int{}, reported: map[drivers.FaultCode]bool{}}
 	began := time.Now()
-	go func() {
-		done <- r.session(cardCtx, changes)
-	}()
-	next := r.stays(ctx, s, changes)
+	go func() { ended <- one.run(cardCtx) }()
+	next, how := r.stays(ctx, s, changes, ended)
 	stayed := time.Since(began)
 	cardLeft()
-	read := <-done
-	r.bounce.left(stayed, read, r.d.limits.stable)
+	if how == underway {
+		how = <-ended
+	}
+	r.swaps++
+	if !s.sameCard(next) {
+		r.swaps = 0
+	}
+	r.bounce.left(stayed, how == wasRead, r.d.limits.stable)
 	r.event(drivers.Event{Type: drivers.Removed})
 	return next
 }
 
-// stays returns when the card present in s has left, with the state that says so,
-// or when ctx ended. Until then it passes on that something changed.
-func (r *reader) stays(ctx context.Context, s state, changes chan<- struct{}) state {
+// mostSwaps is how often another card is taken to be there in one and the same state of
+// the reader, until it is rather the reader that errs.
+const mostSwaps = 3
+
+// stays returns when the card present in s has left, with the state that says so and
+// how its session ended if it has; or when ctx ended. Until then it passes on that something
+// changed.
+func (r *reader) stays(ctx context.Context, s state, changes chan<- struct{}, ended <-chan ending) (next state, how ending) {
 	for {
 		select {
 		case <-ctx.Done():
-			return 0
+			return 0, how
+		case how = <-ended: // once
+			if how == wasSwapped {
+				return s, how
+			}
 		case next := <-r.states:
 			if !s.sameCard(next) {
-				return next
+				return next, how
 			}
 			select {
 			case changes <- struct{}{}:
@@ -97,19 +120,6 @@ func (r *reader) stays(ctx context.Context, s state, changes chan<- struct{}) st
 			}
 		}
 	}
-}
-
-// session reads the present card and says whether that worked. A panic, in a decoder
-// say, ends the session and not the daemon.
-func (r *reader) session(ctx context.Context, changes <-chan struct{}) (read bool) {
-	s := &session{r: r, changes: changes, failures: map[class]int{}, reported: map[drivers.FaultCode]bool{}}
-	defer func() {
-		if v := recover(); v != nil {
-			r.event(drivers.Event{Type: drivers.Faulted,
-				Fault: &drivers.Fault{Code: drivers.FaultReadFailed, Detail: panicked(v).Error()}})
-		}
-	}()
-	return s.run(ctx)
 }
 
 // linkFree waits until the last try has let go of the card; it returns false when
@@ -123,7 +133,7 @@ func (r *reader) linkFree(ctx context.Context, late <-chan time.Time) (free bool
 		r.link = nil
 		return ctx.Err() == nil, nil
 	case <-late:
-		if r.link.reading {
+		if r.link.reading.Load() {
 			return false, errStuck
 		}
 		return false, errBusy

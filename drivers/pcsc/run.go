@@ -24,11 +24,11 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 		return errors.New("pcsc: no decoder for cards; set Config.Read")
 	}
 	snapshots, ended := make(chan snapshot), make(chan struct{})
+	a := newAttendance(d, emit)
 	go func() {
 		defer close(ended)
-		d.watch(ctx, snapshots)
+		d.watch(ctx, snapshots, a.again)
 	}()
-	a := newAttendance(d, emit)
 	hung, heard := time.NewTimer(d.limits.hung), d.now()
 	defer hung.Stop()
 	for {
@@ -75,12 +75,21 @@ type attendance struct {
 	readers map[string]*reader         // by PC/SC name
 	gone    map[string]<-chan struct{} // last words of readers that left, by stable name
 	leaving sync.WaitGroup             // all readers' goroutines
+	again   chan struct{}              // for the watcher: ask now
 	outage  outage
 }
 
 func newAttendance(d *Driver, emit func(drivers.Event)) *attendance {
 	return &attendance{d: d, emit: emit, names: newNamer(),
-		readers: map[string]*reader{}, gone: map[string]<-chan struct{}{}}
+		readers: map[string]*reader{}, gone: map[string]<-chan struct{}{}, again: make(chan struct{}, 1)}
+}
+
+// look makes the watcher ask the service at once. Any goroutine may call it.
+func (a *attendance) look() {
+	select {
+	case a.again <- struct{}{}:
+	default: // it is about to
+	}
 }
 
 // seen starts and ends readers so that they are those of the list, and hands
@@ -138,7 +147,7 @@ func (a *attendance) attach(ctx context.Context, pcscName string) *reader {
 			Name: a.names.attach(pcscName), Driver: Name, Kind: drivers.KindSmartcard,
 			Simulated: strings.HasPrefix(pcscName, simulatedPrefix),
 		},
-		states: make(chan state, 1), detach: detach, done: make(chan struct{}),
+		states: make(chan state, 1), look: a.look, detach: detach, done: make(chan struct{}),
 	}
 	r.log = a.d.log.With("reader", r.ident.Name)
 	previous := a.gone[r.ident.Name]

@@ -55,13 +55,14 @@ var errResumed = errors.New("the machine was suspended")
 // over. After an error it starts over with a new context, which is the only thing that
 // helps once a service has gone (an old context stays "valid" for ever). After a suspend
 // it takes a new context without a word: what is known of readers and cards stays, and
-// what changed meanwhile shows as any change does.
-func (d *Driver) watch(ctx context.Context, out chan<- snapshot) {
+// what changed meanwhile shows as any change does. A value in again makes it ask at once for
+// what the service knows without telling.
+func (d *Driver) watch(ctx context.Context, out chan<- snapshot, again <-chan struct{}) {
 	var pause backoff
 	w := newWatcher(d)
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := w.observe(ctx, out)
+		err := w.observe(ctx, out, again)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -80,7 +81,7 @@ func (d *Driver) watch(ctx context.Context, out chan<- snapshot) {
 }
 
 // observe reports snapshots from one PC/SC context until that fails or ctx ends.
-func (w *watcher) observe(ctx context.Context, out chan<- snapshot) (err error) {
+func (w *watcher) observe(ctx context.Context, out chan<- snapshot, again <-chan struct{}) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("PC/SC binding panicked (%T) while watching readers", v)
@@ -91,7 +92,7 @@ func (w *watcher) observe(ctx context.Context, out chan<- snapshot) (err error) 
 		return wrap("SCardEstablishContext", err)
 	}
 	defer func() { _ = sc.Release() }() // the service may be gone
-	defer cancelOnDone(ctx, sc)()
+	defer cancelWaits(ctx, sc, again)()
 	w.sc = sc
 	for ctx.Err() == nil {
 		if err := w.relist(); err != nil {
@@ -113,26 +114,26 @@ func (w *watcher) observe(ctx context.Context, out chan<- snapshot) (err error) 
 	return nil
 }
 
-// cancelOnDone ends the context's waits once ctx has ended, until the returned
-// function is called.
-func cancelOnDone(ctx context.Context, sc *scard.Context) (stop func()) {
+// cancelWaits ends the context's present wait for every value in again, and all of them
+// once ctx has ended, until the returned function is called.
+func cancelWaits(ctx context.Context, sc *scard.Context, again <-chan struct{}) (stop func()) {
 	stopped, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		select {
-		case <-stopped:
-			return
-		case <-ctx.Done():
-		}
-		again := time.NewTicker(cancelEvery)
-		defer again.Stop()
+		done := ctx.Done()
+		var repeat <-chan time.Time
 		for {
-			_ = sc.Cancel() // nothing waiting, or no service: both are fine
 			select {
 			case <-stopped:
 				return
-			case <-again.C:
+			case <-again:
+			case <-done:
+				ticker := time.NewTicker(cancelEvery)
+				defer ticker.Stop()
+				done, repeat = nil, ticker.C
+			case <-repeat:
 			}
+			_ = sc.Cancel() // nothing waiting, or no service: both are fine
 		}
 	}()
 	return func() { close(stopped); <-ended }

@@ -3,12 +3,23 @@
 package pcsc
 
 import (
+	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"cardferry/drivers"
 	"cardferry/drivers/card"
+)
+
+// ending is how a session ended.
+type ending int
+
+const (
+	underway ending = iota
+	gaveUp          // there is nothing left to try, or the card left
+	wasRead
+	wasSwapped // another card is there, and the service has not seen that
 )
 
 // session is one presented card: it tries to read it until that is done, given
@@ -16,37 +27,45 @@ import (
 type session struct {
 	r        *reader
 	changes  <-chan struct{} // the reader's state changed, the card is still there
+	maySwap  bool            // another card counts as one
 	failures map[class]int
 	reported map[drivers.FaultCode]bool
+	atr      []byte // at the first connection; belongs to the link's goroutine
 }
 
-// run reports one Completed, which it returns as true, or at most one Faulted per
-// fault code. It returns soon after ctx has ended, whatever the card does.
-func (s *session) run(ctx context.Context) (done bool) {
+// run reports one Completed, or at most one Faulted per fault code. It returns soon after
+// ctx has ended, whatever the card does.
+func (s *session) run(ctx context.Context) ending {
 	cold := false
 	for {
 		if !s.linkFree(ctx) {
-			return false
+			return gaveUp
 		}
 		read, err := s.attempt(ctx, cold)
 		if err == nil {
 			s.complete(read)
-			return true
+			return wasRead
 		}
 		if ctx.Err() != nil {
-			return false // the card left: nothing to say
+			return gaveUp // the card left: nothing to say
+		}
+		if errors.Is(err, errSwapped) {
+			return wasSwapped
 		}
 		c := classify(err)
 		s.failures[c]++
+		if c == classRemoved {
+			s.r.look() // pcsc-lite knows now, and does not tell
+		}
 		v := decide(c, s.failures[c], s.r.d.limits.settle)
 		if v.fault != "" {
 			s.fault(v.fault, err)
 		}
 		s.r.log.Debug("card not read", "error", err, "failures", s.failures[c], "again", v.again)
 		if !v.again || !s.wait(ctx, c, v.wait) {
-			return false
+			return gaveUp
 		}
-		cold = v.cold
+		cold = v.cold || s.r.link.cold.Load()
 	}
 }
 
@@ -93,30 +112,62 @@ func (s *session) wait(ctx context.Context, c class, d time.Duration) bool {
 // attempt connects, reads inside a transaction, and leaves the link to close
 // itself: letting go of the card need not delay the result.
 func (s *session) attempt(ctx context.Context, cold bool) (drivers.Read, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // a link that is left behind goes no further than its call
 	limits := s.r.d.limits
-	l := newLink()
-	s.r.link = l
-	defer l.close()
 	var atr []byte // asked for again after a failure: a torn one may have been the reason
 	if told := s.r.atr.Load(); told != nil && len(s.failures) == 0 {
 		atr = *told
 	}
-	info, err := do(ctx, l, limits.connect, errBusy, func(h *handle) (card.Info, error) {
-		if err := h.connect(s.r.pcscName, cold); err != nil {
-			return card.Info{}, err
+	s.r.link = newLink(func(l *link, h *handle) (drivers.Read, error) {
+		info, err := s.connect(l, h, cold, atr)
+		if err == nil {
+			err = ctx.Err()
 		}
-		return h.begin(s.r.pcscName, atr)
+		if err != nil {
+			return drivers.Read{}, err
+		}
+		l.reading.Store(true)
+		began := time.Now()
+		ch := &channel{link: l, h: h, limits: limits}
+		read, err := s.r.d.read(ctx, ch, info)
+		if ch.lost != nil {
+			err = ch.lost // also when the decoder made do without the answer
+		}
+		s.r.log.Debug("card asked", "took", time.Since(began), "in_transmit", h.spent)
+		return read, err
+	})
+	return s.r.link.wait(ctx, min(limits.connect, limits.apdu))
+}
+
+// connect takes the card for the link, in a transaction.
+func (s *session) connect(l *link, h *handle, cold bool, atr []byte) (info card.Info, err error) {
+	err = l.call(s.r.d.limits.connect, errBusy, func() error {
+		if err := h.connect(s.r.pcscName, cold); err != nil {
+			return err
+		}
+		if err := h.begin(); err != nil {
+			return err
+		}
+		info, err = h.info(s.r.pcscName, atr)
+		return err
 	})
 	if err != nil {
-		return drivers.Read{}, err
+		return info, err
 	}
-	l.reading = true
-	ch := &channel{link: l, limit: limits.apdu}
-	read, err := s.r.d.read(ctx, ch, info)
-	if ch.lost != nil {
-		err = ch.lost // also when the decoder made do without the answer
+	if s.maySwap && s.swapped(info.ATR) {
+		return info, errSwapped
 	}
-	return read, err
+	s.atr, info.Reader = info.ATR, s.r.ident.Name
+	return info, nil
+}
+
+// swapped says whether the card that answers now is another than the one that was
+// presented: that one has left, as the reader said, or had another ATR. (A command that is
+// lost says nothing; the ATR of a card that another program reset may be a different one.)
+func (s *session) swapped(atr []byte) bool {
+	lost := s.failures[classTransport] > 0 && s.failures[classReset] == 0
+	return s.failures[classRemoved] > 0 || lost && s.atr != nil && !bytes.Equal(atr, s.atr)
 }
 
 // complete says what was read, where and when.
@@ -125,10 +176,4 @@ func (s *session) complete(read drivers.Read) {
 	read.Reader = s.r.ident.Name
 	read.Simulated = s.r.ident.Simulated
 	s.r.event(drivers.Event{Type: drivers.Completed, Read: &read})
-}
-
-// panicked is what a panic becomes at a goroutine's edge; its value may hold
-// card contents and is not repeated.
-func panicked(v any) error {
-	return fmt.Errorf("reading panicked (%T); please report this with the reader's model and the card profile", v)
 }

@@ -72,7 +72,7 @@ func TestResetByAnotherProgram(t *testing.T) {
 	}
 	try := func() error {
 		h := &handle{}
-		defer func() { _, _ = h.release() }()
+		defer h.release()
 		if err := h.connect(readers[2].pcsc, false); err != nil {
 			t.Fatal(err)
 		}
@@ -82,8 +82,7 @@ func TestResetByAnotherProgram(t *testing.T) {
 			}
 			held = nil
 		}
-		_, err := h.begin("", nil)
-		return err
+		return h.begin()
 	}
 	if err := try(); classify(err) != classReset {
 		t.Errorf("after the reset: %v", err)
@@ -99,11 +98,11 @@ func TestColdReset(t *testing.T) {
 	insert(t, 2, says(3))
 	awaitCard(t, client(t), readers[2].pcsc, true)
 	h := &handle{}
-	defer func() { _, _ = h.release() }()
+	defer h.release()
 	if err := h.connect(readers[2].pcsc, true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.begin("", nil); err != nil {
+	if err := h.begin(); err != nil {
 		t.Fatal(err)
 	}
 	if rsp, err := h.transmit([]byte{0x00, 0xCA, 0x00, 0x00, 0x00}); err != nil || rsp[0] != 3 {

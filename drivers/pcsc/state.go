@@ -12,6 +12,8 @@ type state scard.StateFlag
 
 func (s state) present() bool { return scard.StateFlag(s)&scard.StatePresent != 0 }
 
+func (s state) empty() bool { return scard.StateFlag(s)&scard.StateEmpty != 0 }
+
 func (s state) unknown() bool { return scard.StateFlag(s)&scard.StateUnknown != 0 }
 
 func (s state) counter() uint16 { return uint16(s >> 16) }
@@ -24,8 +26,8 @@ func (s state) sameCard(next state) bool {
 // told says whether the service has looked into the reader. While pcsc-lite starts one, it
 // has a counter (0x10002 was seen) and none of these.
 func (s state) told() bool {
-	const any = scard.StatePresent | scard.StateEmpty | scard.StateUnknown | scard.StateUnavailable | scard.StateIgnore
-	return scard.StateFlag(s)&any != 0
+	const looked = scard.StatePresent | scard.StateEmpty | scard.StateUnknown | scard.StateUnavailable | scard.StateIgnore
+	return scard.StateFlag(s)&looked != 0
 }
 
 // asKnown returns the state as dwCurrentState for the next wait. What the service has not

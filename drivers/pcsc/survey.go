@@ -20,7 +20,7 @@ func Survey(ctx context.Context) ([]Surveyed, *drivers.Fault) {
 		defer close(ended)
 		d := New(Config{})
 		d.limits.watch = shortWait
-		d.watch(watching, seen)
+		d.watch(watching, seen, nil)
 	}()
 	defer func() {
 		cancel()

@@ -89,31 +89,6 @@ func awaitReaders(t *testing.T, n int) {
 	t.Fatalf("the service does not come to %d readers", n)
 }
 
-// awaitEmpty waits until the service itself has seen that the slot is empty. A driver
-// knows earlier, from a command that fails, but pcscd looks every 0.4 s and does not
-// see a swap that is faster, which no hand is.
-func awaitEmpty(t *testing.T, serial string) {
-	t.Helper()
-	c, err := scard.EstablishContext()
-	must(t, err)
-	defer func() { must(t, c.Release()) }()
-	names, err := c.ListReaders()
-	must(t, err)
-	i := slices.IndexFunc(names, func(n string) bool { return strings.Contains(n, serial) })
-	if i < 0 {
-		t.Fatalf("no reader %s", serial)
-	}
-	state := []scard.ReaderState{{Reader: names[i]}}
-	for end := time.Now().Add(patience); time.Now().Before(end); {
-		must(t, c.GetStatusChange(state, patience))
-		if state[0].EventState&scard.StateEmpty != 0 {
-			return
-		}
-		state[0].CurrentState = state[0].EventState &^ scard.StateChanged
-	}
-	t.Fatalf("%s: the slot is never empty", serial)
-}
-
 // serviceHas says whether the service comes to list a reader, in a time that would
 // make a person plug it in again.
 func serviceHas(t *testing.T, serial string) bool {
@@ -313,7 +288,6 @@ func TestCardCycles(t *testing.T) {
 		r.expect(drivers.Presented)
 		if pulled {
 			r.until(drivers.Removed)
-			awaitEmpty(t, "STAYS")
 			continue
 		}
 		if e := r.expect(drivers.Completed); e.Read.Medium != fmt.Sprintf("test-%02x", byte(i)) {
