@@ -35,7 +35,7 @@ type conn struct {
 	in      reader
 	small   []byte
 	framer  Framer
-	held    int64 // bytes of an unfinished message, as counted in server.partial
+	held    partial
 	out     outbox
 }
 
@@ -57,6 +57,8 @@ func (c *conn) run(ctx, handlers context.Context, config *tls.Config) (cause Cau
 			return cause
 		}
 	}
+	ctx, c.held.end = context.WithCancelCause(ctx)
+	defer c.held.end(nil)
 	nc := c.net
 	stopRead := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer stopRead()
@@ -65,7 +67,8 @@ func (c *conn) run(ctx, handlers context.Context, config *tls.Config) (cause Cau
 	c.out.conn, c.out.write = nc, positive(c.server.Write, defaultWrite)
 	c.framer.Max = c.server.MaxMessage
 	c.framer.OnFragment = c.fragment
-	defer func() { c.server.partial.Add(-c.held) }()
+	c.held.all = &c.server.partials
+	defer c.held.set(0, 0)
 	defer func() {
 		if recover() != nil { // the message was not acknowledged; the sender will repeat it
 			cause = HandlerPanicked
@@ -84,28 +87,14 @@ func (c *conn) serve(ctx, handlers context.Context) Cause {
 		before := c.framer.Faults()
 		err := c.step(ctx, emit)
 		c.server.counters.faults(c.framer.Faults(), before)
-		if err == nil {
-			err = c.out.flush()
-			if err != nil {
-				return WriteFailed
-			}
-			if c.account() {
-				continue
-			}
-			c.fragment(c.framer.Fragment())
-			return Overload
+		if err != nil {
+			return c.cause(ctx, err, emit)
 		}
-		return c.cause(ctx, err, emit)
+		if c.out.flush() != nil {
+			return WriteFailed
+		}
+		c.held.set(int64(len(c.framer.Fragment())), c.server.maxPartial())
 	}
-}
-
-// account keeps the sum of unfinished messages and says whether this connection
-// may go on collecting its own. Small ones always may.
-func (c *conn) account() bool {
-	now := int64(len(c.framer.Fragment()))
-	total := c.server.partial.Add(now - c.held)
-	c.held = now
-	return now <= readSize || total <= c.server.maxPartial()
 }
 
 // handshake makes the connection a TLS one. Whatever configuration was used for
@@ -187,7 +176,7 @@ func (c *conn) cause(ctx context.Context, err error, emit func([]byte) error) Ca
 	case errors.Is(err, ErrTLS):
 		return TLSOnPlainPort
 	case ctx.Err() != nil:
-		return Draining
+		return c.stopped(ctx)
 	}
 	var reset *os.SyscallError // as good as a close between messages; probes of load balancers do it
 	partial, pending := c.framer.Partial(), c.framer.Pending()
@@ -209,19 +198,31 @@ func (c *conn) cause(ctx context.Context, err error, emit func([]byte) error) Ca
 	return ReadFailed
 }
 
+// stopped is the cause for the end of ctx.
+func (c *conn) stopped(ctx context.Context) Cause {
+	if !errors.Is(context.Cause(ctx), errOverload) {
+		return Draining
+	}
+	c.fragment(c.framer.Fragment())
+	return Overload
+}
+
 // message hands one message to the handler and its answer to the peer.
 func (c *conn) message(ctx, handlers context.Context, msg []byte) error {
 	if ctx.Err() != nil { // not taken in: the sender repeats it
-		return &endedError{Draining}
+		return &endedError{c.stopped(ctx)}
 	}
 	c.out.soon() // the handler may take its time
 	if c.limiter != nil {
 		if err := c.limiter.Wait(ctx); err != nil {
-			return &endedError{Draining}
+			return &endedError{c.stopped(ctx)}
 		}
 	}
 	c.server.counters.received(len(msg))
-	return c.answer(ctx, c.server.Handler(handlers, msg, c.peer))
+	c.held.handling(true)
+	reply := c.server.Handler(handlers, msg, c.peer)
+	c.held.handling(false)
+	return c.answer(ctx, reply)
 }
 
 func (c *conn) fragment(fragment []byte) {

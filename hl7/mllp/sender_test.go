@@ -49,7 +49,13 @@ func serve(t testing.TB, s *Server) (addr string, e ends) {
 		t.Fatal(err)
 	}
 	e = make(ends, 1000)
-	s.OnEnd = e.record
+	heard := s.OnEnd
+	s.OnEnd = func(p Peer, c Cause) {
+		if heard != nil {
+			heard(p, c)
+		}
+		e.record(p, c)
+	}
 	if s.Handler == nil {
 		s.Handler = accept
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -56,7 +55,7 @@ type Server struct {
 	Allow []netip.Prefix
 
 	MaxMessage int           // bytes; DefaultMaxMessage
-	MaxPartial int           // bytes of unfinished messages on all connections together; 8 × MaxMessage
+	MaxPartial int           // bytes of unfinished messages over 32 KB on all connections together; 8 × MaxMessage
 	MaxConns   int           // connections at a time; 256
 	Rate       float64       // messages per second on one connection; 0 no limit
 	Idle       time.Duration // between messages; 0 no limit (TCP keep-alive finds dead peers)
@@ -73,7 +72,7 @@ type Server struct {
 	OnFragment func(peer Peer, fragment []byte)
 
 	counters counters
-	partial  atomic.Int64 // bytes of unfinished messages
+	partials partials
 	conns    sync.WaitGroup
 	serial   uint64
 }

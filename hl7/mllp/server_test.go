@@ -1,14 +1,13 @@
 package mllp
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,26 +16,45 @@ import (
 )
 
 func TestUnfinishedMessagesShareALimit(t *testing.T) {
-	srv := &Server{MaxMessage: 1 << 20, MaxPartial: 300_000}
+	entered, release := make(chan struct{}), make(chan struct{})
+	srv := &Server{MaxMessage: 1 << 20, MaxPartial: 1_000_000, Handler: func(ctx context.Context, msg []byte, p Peer) Reply {
+		if bytes.Contains(msg, []byte("|handled|")) {
+			close(entered)
+			<-release
+		}
+		return accept(ctx, msg, p)
+	}}
 	addr, e := serve(t, srv)
-	part := "\x0b" + adt("big") + strings.Repeat("x", 200_000)
-	first, second := dial(t, addr), dial(t, addr)
-	first.write(part)
-	go func() { _, _ = second.conn.Write([]byte(part)) }()
-	e.want(t, Overload) // whichever crossed the limit
-	ok := dial(t, addr)
-	ok.write(string(AppendFrame(nil, []byte(adt("small")))))
-	ok.wantAck("AA", "small")
-	for _, s := range []*sender{first, second, ok} {
+	part := func(id string, size int) string { return "\x0b" + adt(id) + strings.Repeat("x", size) }
+
+	handled := dial(t, addr) // the largest, and whole
+	handled.write(part("handled", 500_000) + "\x1c\r")
+	<-entered
+	large, modest := dial(t, addr), dial(t, addr)
+	large.write(part("large", 300_000)) // and no more
+	for held := int64(0); held < 750_000; {
+		srv.partials.mu.Lock()
+		held = srv.partials.total
+		srv.partials.mu.Unlock()
+		runtime.Gosched()
+	}
+	modest.write(part("modest", 250_000)) // is too much, but the other one has more
+	e.want(t, Overload)
+	large.wantEnd()
+	modest.write("\x1c\r")
+	modest.wantAck("AA", "modest")
+	close(release)
+	handled.wantAck("AA", "handled")
+
+	small := dial(t, addr)
+	small.write(frame("small"))
+	small.wantAck("AA", "small")
+	for _, s := range []*sender{modest, handled, small} {
 		_ = s.conn.Close()
+		e.want(t, PeerClosed)
 	}
-	causes := []Cause{<-e, <-e}
-	slices.Sort(causes)
-	if !slices.Equal(causes, []Cause{PeerClosed, PeerClosedMidFrame}) {
-		t.Errorf("the others ended with %v", causes)
-	}
-	if n := srv.partial.Load(); n != 0 {
-		t.Errorf("%d bytes still counted", n)
+	if p := &srv.partials; p.total != 0 || len(p.held) != 0 {
+		t.Errorf("%d bytes still counted", p.total)
 	}
 }
 
@@ -196,37 +214,4 @@ func TestStatsHoldNoContent(t *testing.T) {
 	if st.Messages != 2 || st.Bytes != uint64(len(adt("CANARY"))+len(adt("CANARY2"))) || st.Open != 1 || st.Accepted != 1 {
 		t.Errorf("%+v", st)
 	}
-}
-
-func TestAcknowledgementIsOneWrite(t *testing.T) {
-	server, client := net.Pipe()
-	ln := &pipeListener{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
-	counted := &countingConn{Conn: server}
-	ln.conns <- counted
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- (&Server{Handler: accept}).Serve(ctx, ln) }()
-	s := &sender{t, client, bufio.NewReader(client)}
-	s.write(string(AppendFrame(nil, []byte(adt("1")))))
-	s.wantAck("AA", "1")
-	_ = client.Close()
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.HasSuffix(counted.last, []byte("\r\x1c\r")) || counted.writes != 1 {
-		t.Errorf("%d writes, the last %q", counted.writes, counted.last)
-	}
-}
-
-type countingConn struct {
-	net.Conn
-	writes int
-	last   []byte
-}
-
-func (c *countingConn) Write(b []byte) (int, error) {
-	c.writes++
-	c.last = bytes.Clone(b)
-	return c.Conn.Write(b)
 }

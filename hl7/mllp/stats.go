@@ -19,7 +19,7 @@ const (
 	IdleTimeout        Cause = "idle_timeout"          // no message for the idle limit
 	FrameTimeout       Cause = "frame_timeout"         // a frame began and did not go on
 	TooLarge           Cause = "message_too_large"
-	Overload           Cause = "too_much_unfinished" // MaxPartial; this connection crossed it
+	Overload           Cause = "too_much_unfinished" // MaxPartial; this connection held most of it
 	Garbage            Cause = "not_mllp"
 	Unframed           Cause = "unframed_hl7"
 	HTTPRequest        Cause = "http_request"

@@ -17,6 +17,12 @@ import (
 func inBubble(t *testing.T, s *Server) (*sender, ends) {
 	t.Helper()
 	server, client := net.Pipe()
+	return over(t, s, server, client)
+}
+
+// over serves one connection that the test made.
+func over(t *testing.T, s *Server, server, client net.Conn) (*sender, ends) {
+	t.Helper()
 	ln := &pipeListener{conns: make(chan net.Conn, 1), closed: make(chan struct{})}
 	ln.conns <- server
 	e := make(ends, 10)

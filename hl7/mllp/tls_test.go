@@ -27,7 +27,7 @@ type authority struct {
 
 var serial atomic.Int64
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -48,7 +48,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-func (a *authority) issue(t *testing.T, notAfter time.Time) tls.Certificate {
+func (a *authority) issue(t testing.TB, notAfter time.Time) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -61,6 +61,16 @@ func (a *authority) issue(t *testing.T, notAfter time.Time) tls.Certificate {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// tlsServer demands certificates of ca.
+func tlsServer(t testing.TB, ca *authority) *Server {
+	return &Server{TLS: &tls.Config{Certificates: []tls.Certificate{ca.issue(t, time.Now().Add(time.Hour))}, ClientCAs: ca.pool, ClientAuth: tls.RequireAndVerifyClientCert}}
+}
+
+// tlsClient has one.
+func tlsClient(t testing.TB, ca *authority) *tls.Config {
+	return &tls.Config{RootCAs: ca.pool, Certificates: []tls.Certificate{ca.issue(t, time.Now().Add(time.Hour))}}
 }
 
 func TestMutualTLS(t *testing.T) {
@@ -202,25 +212,12 @@ func TestLaxConfigurations(t *testing.T) {
 
 func TestPeerIsNamedWhenItsConnectionEnds(t *testing.T) {
 	ca := newAuthority(t)
-	hour := time.Now().Add(time.Hour)
 	names := make(chan string, 1)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := &Server{
-		Handler: accept, OnEnd: func(p Peer, _ Cause) { names <- p.Name() },
-		TLS: &tls.Config{Certificates: []tls.Certificate{ca.issue(t, hour)}, ClientCAs: ca.pool, ClientAuth: tls.RequireAndVerifyClientCert},
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(ctx, ln) }()
-	_, err = Send(t.Context(), ln.Addr().String(), &tls.Config{RootCAs: ca.pool, Certificates: []tls.Certificate{ca.issue(t, hour)}}, []byte(adt("1")))
+	srv := tlsServer(t, ca)
+	srv.OnEnd = func(p Peer, _ Cause) { names <- p.Name() }
+	addr, _ := serve(t, srv)
+	_, err := Send(t.Context(), addr, tlsClient(t, ca), []byte(adt("1")))
 	if name := <-names; name != "his" || err != nil {
 		t.Errorf("%q %v", name, err)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
 	}
 }
