@@ -74,6 +74,9 @@ func (v *victim) kill() {
 // TestKillNine kills the sender with SIGKILL in the middle of its work: whatever
 // Send had returned for arrives, first in order, and a repeat has the same bytes.
 func TestKillNine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("8 rounds of kill -9")
+	}
 	const rounds = 8
 	dir := t.TempDir()
 	h := newHIS(t, nil).start("")
