@@ -61,7 +61,11 @@ func (w *Watcher) look(ctx context.Context, emit func(drivers.Event)) error {
 	if there, err = w.inField(ctx, c); err != nil || !there {
 		return err
 	}
-	return w.presentation(ctx, c, emit, func(ctx context.Context) (bool, error) { return w.inField(ctx, c) })
+	first := *c
+	return w.presentation(ctx, c, emit, func(ctx context.Context) (bool, error) {
+		there, err := w.inField(ctx, c)
+		return there && first.may(c.uid), err // another card in its place: this one has left
+	})
 }
 
 // inField looks for a contactless card, unless the ID-card module has the field.

@@ -156,6 +156,39 @@ func TestCards(t *testing.T) {
 	}
 }
 
+// A card that takes the place of another between two looks is a card of its own.
+func TestCardsThatChangePlaces(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		first, second string
+		want          []drivers.EventType
+	}{
+		{"another card", "04A1B2C3", "04A1B2C4", []drivers.EventType{drivers.Presented, drivers.Completed, drivers.Removed, drivers.Presented, drivers.Completed, drivers.Removed}},
+		{"the same card", "04A1B2C3", "04A1B2C3", []drivers.EventType{drivers.Presented, drivers.Completed, drivers.Removed}},
+		{"a card that makes its UID up", "08A1B2C3", "08000001", []drivers.EventType{drivers.Presented, drivers.Completed, drivers.Removed}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk()
+				read, _ := transcript("FFCA000000")
+				events, stop := watch(t, d, read)
+				for _, uid := range []string{c.first, c.second} {
+					d.put(func(d *desk) { d.field = &deskCard{uid: unhex(uid)} })
+					settle()
+				}
+				d.put(func(d *desk) { d.field = nil })
+				settle()
+				if err := stop(); err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(types(*events), c.want) {
+					t.Errorf("events %v, want %v", types(*events), c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestCardsThatFail(t *testing.T) {
 	pulled := newDesk()
 	for _, c := range []struct {
