@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cardferry/configs"
+	"cardferry/gateway/desk"
 	"cardferry/gateway/intake"
 	"cardferry/gateway/outbound"
 	"cardferry/hl7"
@@ -153,4 +154,21 @@ func (g *Gateway) onSettled(it queue.Item, refused *upstream.Refused) {
 	if _, err := g.outbound.Send(ctx, destination, ack); err != nil {
 		g.log.Error("an application acknowledgement is not sent", "destination", destination, "seq", it.Seq, "error", err)
 	}
+}
+
+// destinationHealth says what keeps messages from the hospital's systems.
+func (g *Gateway) destinationHealth() []desk.Condition {
+	down, parked := false, false
+	for _, d := range g.outbound.State() {
+		down = down || d.LastError != "" && d.Backlog > 0
+		parked = parked || d.Parked > 0
+	}
+	var out []desk.Condition
+	if down {
+		out = append(out, desk.Condition{Code: "destination_unreachable", Severity: desk.SeverityWarning})
+	}
+	if parked {
+		out = append(out, desk.Condition{Code: "destination_refuses", Severity: desk.SeverityWarning})
+	}
+	return out
 }

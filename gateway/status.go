@@ -32,6 +32,7 @@ func (g *Gateway) Status() desk.Status {
 	}
 	s.Health = append(s.Health, g.health.list()...)
 	s.Health = append(s.Health, g.deviceHealth()...)
+	s.Health = append(s.Health, g.destinationHealth()...)
 	return s
 }
 

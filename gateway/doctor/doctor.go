@@ -70,7 +70,7 @@ type Condition struct {
 // would look: each check whatever the others say.
 func Examine(ctx context.Context, m Machine) []Finding {
 	checks := []func(context.Context, Machine) []Finding{
-		checkDataDir, checkClock, checkTables, checkDaemon, checkPCSC, checkSerial, checkUSB, checkUpstream, checkCertificates,
+		checkDataDir, checkClock, checkTables, checkDaemon, checkPCSC, checkSerial, checkUSB, checkUpstream, checkDestinations, checkCertificates,
 	}
 	var found []Finding
 	for _, check := range checks {

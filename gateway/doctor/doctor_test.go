@@ -110,6 +110,15 @@ func TestExamine(t *testing.T) {
 		{name: "the platform speaks no TLS", damage: func(m *Machine) {
 			m.Config.Upstream.Kind, m.Config.Upstream.URL = configs.UpstreamFHIR, "https://"+nobody
 		}, level: Error, check: "platform", says: "cannot be reached", do: "firewall"},
+		{name: "a system of the hospital is away", damage: func(m *Machine) {
+			m.Config.HL7.Destinations = []configs.Destination{{Name: "lis", Address: nobody}}
+		}, level: Error, check: "hl7 lis", says: "cannot be reached", do: "nothing is lost"},
+		{name: "a system of the hospital is there", damage: func(m *Machine) {
+			m.Config.HL7.Destinations = []configs.Destination{{Name: "lis", Address: taken.Addr().String()}}
+		}, level: OK, check: "hl7 lis", says: "takes connections"},
+		{name: "a CA that is not there", damage: func(m *Machine) {
+			m.Config.HL7.Destinations = []configs.Destination{{Name: "lis", Address: taken.Addr().String(), TLS: true, CAFile: "/no/such/ca"}}
+		}, level: Error, check: "hl7 lis", says: "hl7.destinations[0].ca_file", do: "CA"},
 		{name: "a token that is not there", damage: func(m *Machine) { m.Config.Ingest.TokenFile = "/no/such/token" }, level: Error, check: "secrets", says: "ingest.token_file", do: "0600"},
 		{name: "a token everybody can read", damage: func(m *Machine) {
 			m.Config.Ingest.TokenFile = filepath.Join(m.Config.DataDir, "token")

@@ -38,50 +38,84 @@ func checkUpstream(ctx context.Context, m Machine) []Finding {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[parsed.Scheme]
 	}
-	addr := net.JoinHostPort(parsed.Hostname(), port)
+	var secure *peerTLS
+	if parsed.Scheme == "https" {
+		secure = &peerTLS{key: "upstream", ca: u.CAFile, cert: u.CertFile, private: u.KeyFile}
+	}
+	return append(out, checkReach(ctx, check, net.JoinHostPort(parsed.Hostname(), port), secure)...)
+}
+
+// checkDestinations looks at the hospital's systems that messages go back to.
+func checkDestinations(ctx context.Context, m Machine) []Finding {
+	var out []Finding
+	for i, d := range m.Config.HL7.Destinations {
+		var secure *peerTLS
+		if d.TLS {
+			secure = &peerTLS{key: fmt.Sprintf("hl7.destinations[%d]", i), ca: d.CAFile, cert: d.CertFile, private: d.KeyFile}
+		}
+		out = append(out, checkReach(ctx, "hl7 "+d.Name, d.Address, secure)...)
+	}
+	return out
+}
+
+// peerTLS is how a peer is spoken to over TLS, and the configuration's key for it.
+type peerTLS struct{ key, ca, cert, private string }
+
+// checkReach says whether addr takes connections, and TLS ones unless secure is nil.
+func checkReach(ctx context.Context, check, addr string, secure *peerTLS) []Finding {
 	dialer := net.Dialer{Timeout: dialWithin}
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return append(out, fail(check, fmt.Sprintf("%s cannot be reached: %v", addr, err), "check name, route and firewall; nothing is lost meanwhile, the queue keeps it")...)
+		return fail(check, fmt.Sprintf("%s cannot be reached: %v", addr, err), "check name, route and firewall; nothing is lost meanwhile, the queue keeps it")
 	}
 	defer func() { _ = conn.Close() }()
-	if parsed.Scheme != "https" {
-		return append(out, ok(check, addr+" takes connections")...)
+	if secure == nil {
+		return ok(check, addr+" takes connections")
 	}
-	conf := &tls.Config{ServerName: parsed.Hostname(), MinVersion: tls.VersionTLS12}
-	if u.CAFile != "" {
-		pemBytes, err := os.ReadFile(u.CAFile)
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fail(check, addr+" is no host:port", "correct it")
+	}
+	conf := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if secure.ca != "" {
+		pemBytes, err := os.ReadFile(secure.ca)
 		if err != nil {
-			return append(out, fail(check, fmt.Sprintf("upstream.ca_file: %v", err), "put the platform's CA there")...)
+			return fail(check, fmt.Sprintf("%s.ca_file: %v", secure.key, err), "put the other side's CA there")
 		}
 		conf.RootCAs = x509.NewCertPool()
 		conf.RootCAs.AppendCertsFromPEM(pemBytes)
 	}
-	if u.CertFile != "" {
-		if cert, err := tls.LoadX509KeyPair(u.CertFile, u.KeyFile); err == nil {
+	if secure.cert != "" {
+		if cert, err := tls.LoadX509KeyPair(secure.cert, secure.private); err == nil {
 			conf.Certificates = []tls.Certificate{cert}
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
-	secure := tls.Client(conn, conf)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return append(out, fail(check, fmt.Sprintf("%s: TLS: %v", addr, err), "check upstream.ca_file, the clock, and the client certificate")...)
+	client := tls.Client(conn, conf)
+	if err := client.HandshakeContext(ctx); err != nil {
+		return fail(check, fmt.Sprintf("%s: TLS: %v", addr, err), "check "+secure.key+".ca_file, the clock, and the client certificate")
 	}
-	if certs := secure.ConnectionState().PeerCertificates; len(certs) > 0 && time.Until(certs[0].NotAfter) < expiresSoon {
-		out = append(out, warn(check, "the platform's certificate ends on "+certs[0].NotAfter.Format(time.DateOnly), "tell the platform's people")...)
+	out := ok(check, addr+" takes TLS connections")
+	if certs := client.ConnectionState().PeerCertificates; len(certs) > 0 && time.Until(certs[0].NotAfter) < expiresSoon {
+		out = append(out, warn(check, "the certificate of "+addr+" ends on "+certs[0].NotAfter.Format(time.DateOnly), "tell the people who run it")...)
 	}
-	return append(out, ok(check, addr+" takes TLS connections")...)
+	return out
 }
 
 func checkCertificates(_ context.Context, m Machine) []Finding {
 	c := m.Config
 	var out []Finding
-	for _, t := range []struct{ key, cert, private string }{
+	type pair struct{ key, cert, private string }
+	pairs := []pair{
 		{"hl7.tls", c.HL7.TLS.CertFile, c.HL7.TLS.KeyFile},
 		{"ingest.tls", c.Ingest.TLS.CertFile, c.Ingest.TLS.KeyFile},
 		{"upstream", c.Upstream.CertFile, c.Upstream.KeyFile},
-	} {
+	}
+	for i, d := range c.HL7.Destinations {
+		pairs = append(pairs, pair{fmt.Sprintf("hl7.destinations[%d]", i), d.CertFile, d.KeyFile})
+	}
+	for _, t := range pairs {
 		if t.cert == "" {
 			continue
 		}
