@@ -3,6 +3,7 @@ package intake
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strconv"
 
 	"cardferry/hl7"
@@ -17,8 +18,8 @@ func looksLikeBatch(raw []byte) bool {
 		bytes.Contains(start, []byte("\rMSH")) || bytes.Contains(start, []byte("\nMSH"))
 }
 
-// batch stores the messages of a batch in order and answers with one batch of
-// their acknowledgements (HL7 v2.9, 2.10.3). What was stored stays stored,
+// batch stores the messages of a batch and answers with one batch of their
+// acknowledgements, in order (HL7 v2.9, 2.10.3). What was stored stays stored,
 // whatever becomes of the others. If one acknowledgement must be withheld all
 // are: the sender sends the batch again, and what is stored is recognised.
 func (i *Intake) batch(ctx context.Context, raw []byte, peer mllp.Peer) answer {
@@ -30,12 +31,16 @@ func (i *Intake) batch(ctx context.Context, raw []byte, peer mllp.Peer) answer {
 	if len(b.Messages) == 1 && b.BatchHeader == nil && b.FileHeader == nil {
 		return i.message(ctx, raw, peer) // the other MSH was inside a field
 	}
+	if bytes.ContainsAny(raw, "\x0b\x1c") { // Split would cut a message there and accept what is left of it
+		i.fallback.count(BadBatch)
+		return i.unreadable(raw, peer, errBlockInBatch)
+	}
 	i.noteBatch(b)
 	r := batchReply{header: b.BatchHeader}
 	if len(b.Messages) > i.o.MaxBatch {
 		i.fallback.count(BatchTooLarge)
-		r.add(hl7.ACK(b.Messages[0], hl7.AckInfo{Code: hl7.AR, ErrorCode: hl7.ApplicationError, Now: i.now(), Options: i.first,
-			Text: "the batch has more messages than the limit of " + strconv.Itoa(i.o.MaxBatch) + "; nothing was stored, send smaller batches"}))
+		r.add(unframed(hl7.ACK(b.Messages[0], hl7.AckInfo{Code: hl7.AR, ErrorCode: hl7.ApplicationError, Now: i.now(), Options: i.first,
+			Text: "the batch has more messages than the limit of " + strconv.Itoa(i.o.MaxBatch) + "; nothing was stored, send smaller batches"})))
 		return answer{first: r.bytes(i)}
 	}
 	var behind [][]byte
@@ -51,6 +56,8 @@ func (i *Intake) batch(ctx context.Context, raw []byte, peer mllp.Peer) answer {
 	}
 	return answer{first: r.bytes(i), behind: behind}
 }
+
+var errBlockInBatch = errors.New("a batch with an MLLP block character (VT or FS) inside; nothing was stored, send its messages one by one")
 
 // noteBatch counts what does not hold in a batch.
 func (i *Intake) noteBatch(b hl7.Batch) {
@@ -87,7 +94,7 @@ func (r *batchReply) bytes(i *Intake) []byte {
 		fields = bytes.Split(r.header, r.header[3:4])
 	}
 	field := func(n int) []byte { // BHS-n; BHS-1 is the separator itself
-		if n > len(fields) || len(fields[n-1]) > maxEcho || !ascii(fields[n-1]) {
+		if n > len(fields) || len(fields[n-1]) > maxEcho || !printable(fields[n-1]) {
 			return nil
 		}
 		return fields[n-1]
@@ -108,3 +115,13 @@ func (r *batchReply) bytes(i *Intake) []byte {
 
 // maxEcho bounds a field of a batch header that is repeated, bytes.
 const maxEcho = 1024
+
+// printable says whether b is ASCII without control characters.
+func printable(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}

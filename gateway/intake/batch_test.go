@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"cardferry/hl7"
+	"cardferry/hl7/mllp"
 	"cardferry/sync/queue"
 )
 
@@ -57,6 +58,13 @@ func TestBatch(t *testing.T) {
 	t.Run("other delimiters", func(t *testing.T) {
 		ack := c.ask("BHS$%~\\&$HIS$H1$$$20260304$$$$B$8\r" + adt("12") + "BTS$1\r")
 		if !strings.HasPrefix(ack, `BHS$%~\&$$$HIS$H1$20260304050607+0000$`) || !strings.HasSuffix(ack, "\rBTS$1\r") {
+			t.Errorf("%q", ack)
+		}
+	})
+	t.Run("block characters inside", func(t *testing.T) {
+		n := len(r.stored())
+		ack := string(r.intake.Handle(t.Context(), []byte("BHS|^~\\&|HIS\r"+adt("fs")+"OBX|1|TX|||left\x1cright\r"+adt("behind")), mllp.Peer{}).ACK)
+		if strings.ContainsAny(ack, "\x0b\x1c") || codes(ack) != "AE" || len(r.stored()) != n {
 			t.Errorf("%q", ack)
 		}
 	})

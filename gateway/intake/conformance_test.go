@@ -110,6 +110,15 @@ func TestMessageWithoutControlID(t *testing.T) {
 	r.wantEvents("hl7", map[Event]uint64{NoControlID: 1})
 }
 
+func TestControlIDTooLongToRepeat(t *testing.T) {
+	r := newRig(t, nil)
+	c := r.dial()
+	id := strings.Repeat("9", maxControlID)
+	wantAck(t, c.ask(adt(id)), "AA", id)
+	wantAck(t, c.ask(adt(id+"9")), "AE", "")
+	r.wantStored(adt(id))
+}
+
 func TestNotHL7InAFrame(t *testing.T) {
 	r := newRig(t, nil)
 	c := r.dial()

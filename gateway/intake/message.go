@@ -75,6 +75,10 @@ func (i *Intake) take(ctx context.Context, in incoming, peer mllp.Peer) answer {
 	return i.say(in, i.decide(ctx, in.m, in.s, peer))
 }
 
+// maxControlID is the longest MSH-10 that [hl7.ACK] repeats, bytes. The standard
+// has 199.
+const maxControlID = 4096
+
 // decide finds out what is to become of a message, and stores it if nothing
 // speaks against it.
 func (i *Intake) decide(ctx context.Context, m *hl7.Message, s *sender, peer mllp.Peer) decision {
@@ -87,6 +91,10 @@ func (i *Intake) decide(ctx context.Context, m *hl7.Message, s *sender, peer mll
 	if len(m.ControlID()) == 0 {
 		s.count(NoControlID)
 		return failed(hl7.RequiredFieldMissing, pathControlID, "MSH-10 is empty; without it a repeat cannot be told from a new message")
+	}
+	if len(m.ControlID()) > maxControlID {
+		s.count(OverLimit)
+		return failed(hl7.DataTypeError, pathControlID, "MSH-10 is too long to be repeated in an acknowledgement")
 	}
 	if !readable(m, s) {
 		s.count(UnknownCharset)
@@ -137,13 +145,15 @@ func (i *Intake) store(ctx context.Context, m *hl7.Message, s *sender) decision 
 		}
 		s.warn.Do(func() { i.log.Warn("a sender uses control ids (MSH-10) again for other messages", "sender", s.Name) })
 	}
+	stored := false
+	defer func() { i.ids.end(key, content, now, stored) }()
 	var d decision
 	if c := m.Continuation(); c.From == "" && c.To == "" {
 		d = i.enqueue(ctx, it, s)
 	} else {
 		d = i.part(ctx, m, c, it, s, known == sameOne)
 	}
-	i.ids.end(key, content, now, d.outcome == hl7.Accepted)
+	stored = d.outcome == hl7.Accepted
 	return d
 }
 

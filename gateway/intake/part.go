@@ -18,8 +18,7 @@ import (
 func (i *Intake) part(ctx context.Context, m *hl7.Message, c hl7.Continuation, it queue.Item, s *sender, known bool) decision {
 	p := i.parts
 	if p == nil {
-		s.count(PartAlone)
-		return i.enqueue(ctx, it, s)
+		return i.single(ctx, it, s)
 	}
 	if known {
 		s.count(Repeated)
@@ -32,8 +31,7 @@ func (i *Intake) part(ctx context.Context, m *hl7.Message, c hl7.Continuation, i
 	}
 	whole, err := p.joiner.Add(s.Name, m, i.o.Now())
 	if err != nil { // the parts before it were given up, or never came
-		s.count(PartAlone)
-		return i.enqueue(ctx, it, s)
+		return i.single(ctx, it, s)
 	}
 	d := i.joined(ctx, whole, s)
 	if d.outcome != hl7.Accepted { // the last part will be repeated
@@ -53,14 +51,13 @@ func (i *Intake) waitingPart(ctx context.Context, m *hl7.Message, it queue.Item,
 			s.count(StoreFailed)
 			return s.later("too many continued messages are unfinished, send again later")
 		}
-		s.count(PartAlone)
-		return i.enqueue(ctx, it, s)
+		return i.single(ctx, it, s)
 	}
 	if err := p.spool.add(s.Name, m.Bytes(), i.o.Now()); err != nil {
 		// Until it is on disk it is not accepted. The joiner knows a repeat by its
 		// bytes, and the spool what it has.
 		s.count(StoreFailed)
-		i.log.Error("part of a message not stored", "sender", s.Name, "error", err)
+		i.trouble.Do(func() { i.log.Error("parts of messages are not stored", "sender", s.Name, "error", err) })
 		return s.later("the part could not be stored, send again later")
 	}
 	s.count(PartKept)
@@ -92,12 +89,20 @@ func (i *Intake) alone(ctx context.Context, parts [][]byte, s *sender) decision 
 		if err != nil {
 			continue // it was read before it was taken in
 		}
-		if d := i.enqueue(ctx, i.item(m, s), s); d.outcome != hl7.Accepted {
+		if d := i.single(ctx, i.item(m, s), s); d.outcome != hl7.Accepted {
 			return d
 		}
-		s.count(PartAlone)
 	}
 	return accepted()
+}
+
+// single puts a part into the queue as a message of its own.
+func (i *Intake) single(ctx context.Context, it queue.Item, s *sender) decision {
+	d := i.enqueue(ctx, it, s)
+	if d.outcome == hl7.Accepted {
+		s.count(PartAlone)
+	}
+	return d
 }
 
 // giveUp stores the parts of messages whose next part did not come in time as

@@ -80,8 +80,8 @@ func TestPartsAreSealed(t *testing.T) {
 	r, _ := newPartRig(t)
 	r.dial().ask(part1)
 	files := r.parts()
-	if len(files) != 1 {
-		t.Fatal(files)
+	if s := r.intake.Stats(); len(files) != 1 || s.Unfinished != 1 || s.UnfinishedBytes < len(part1) {
+		t.Fatal(files, s.Unfinished, s.UnfinishedBytes)
 	}
 	if b, err := os.ReadFile(files[0]); err != nil || bytes.Contains(b, []byte("secret")) || bytes.Contains(b, []byte("LIS")) {
 		t.Errorf("%v %q", err, b)

@@ -96,7 +96,7 @@ func (i *Intake) newSender(c Sender, names map[string]bool) (*sender, error) {
 	case !validName(c.Name):
 		return nil, errors.New("a name is 1 to 64 letters, digits, dots, underscores and hyphens")
 	case names[c.Name]:
-		return nil, errors.New("another sender has the same name")
+		return nil, fmt.Errorf("another sender is called %s too; %s is who is not listed, unless the default has a name", c.Name, defaultName)
 	case c.Charset != "" && !hl7.KnownCharset(c.Charset):
 		return nil, errors.New("the character set is not known; write UTF-8, GB18030, Big5 or 8859/1, for example")
 	case c.Charset == "" && c.ForceCharset:

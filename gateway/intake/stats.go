@@ -79,11 +79,14 @@ type MessageCount struct {
 	Count uint64
 }
 
-// Stats are counts since New.
+// Stats are counts since New, except where they say now.
 type Stats struct {
 	// Events by the configured name of the sender; only what happened.
 	Events   map[string]map[Event]uint64
 	Messages []MessageCount
+	// Unfinished is how many continued messages wait for a part now, and how many
+	// bytes of them are kept.
+	Unfinished, UnfinishedBytes int
 }
 
 // Stats reads the counters.
@@ -97,6 +100,9 @@ func (i *Intake) Stats() Stats {
 			}
 		}
 		s.Events[sender.Name] = events
+	}
+	if i.parts != nil {
+		s.Unfinished, s.UnfinishedBytes = i.parts.joiner.Waiting()
 	}
 	return s
 }
