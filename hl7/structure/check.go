@@ -216,7 +216,7 @@ func (c *checker) endRepetition() {
 		return
 	}
 	c.endComponent()
-	if f.def.MaxLength > 0 && f.chars > f.def.MaxLength && !c.list.full() {
+	if f.def.MaxLength > 0 && f.chars > f.def.MaxLength && !f.deep && !c.list.full() {
 		s := Warning
 		if len(f.typ.components) > 0 {
 			s = Info // the sum of the parts; receivers cut parts

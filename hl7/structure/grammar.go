@@ -88,6 +88,11 @@ func (p *grammarParser) parse() string {
 	if p.g.nodes[0].child == 0 {
 		return "structure is empty"
 	}
+	for i := range p.g.nodes {
+		if n := &p.g.nodes[i]; n.kind == segmentNode {
+			n.symbol = p.symbol(n.name)
+		}
+	}
 	return ""
 }
 
@@ -108,7 +113,7 @@ func (p *grammarParser) elements(parent, depth int) string {
 			return reason
 		}
 		if !in {
-			p.forget(at)
+			p.g.nodes = p.g.nodes[:at]
 			continue
 		}
 		if last == 0 {
@@ -160,18 +165,12 @@ func (p *grammarParser) element(parent, depth int) (in bool, reason string) {
 			return false, "versions cannot be read"
 		}
 	}
-	if n.kind == segmentNode {
-		n.symbol = p.symbol(n.name)
-	} else if n.child == 0 { // the version has none of its segments
+	if n.kind != segmentNode && n.child == 0 { // the version has none of its segments
 		in = false
 	}
 	p.g.nodes[at] = n
 	return in, ""
 }
-
-// forget drops the nodes of an element that the version does not have. Symbols
-// that only they used stay: nothing finds a place for them.
-func (p *grammarParser) forget(from int) { p.g.nodes = p.g.nodes[:from] }
 
 func (p *grammarParser) symbol(name string) int {
 	s, ok := p.g.symbols[name]

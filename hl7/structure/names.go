@@ -72,9 +72,9 @@ func Components(datatype, version string) []Component {
 	return out
 }
 
-// StructureName is the message structure that belongs to a message code and a
+// ForEvent is the message structure that belongs to a message code and a
 // trigger event ("ADT", "A04" -> "ADT_A01"); see [SegmentName] for the version.
-func StructureName(code, trigger, version string) (string, bool) {
+func ForEvent(code, trigger, version string) (string, bool) {
 	s := speak(version).structureOf(code, trigger)
 	return s, s != ""
 }

@@ -35,7 +35,8 @@ func arrange(m *hl7.Message, d *dialect, report *orderReport) arrangement {
 	if a.grammar == nil {
 		return a
 	}
-	w := orderWalk{a: &a, m: matcher{g: a.grammar}, report: report, last: make([]int, len(a.grammar.symbols)), seen: make([]bool, len(a.grammar.symbols))}
+	n := len(a.grammar.symbols)
+	w := orderWalk{a: &a, m: matcher{g: a.grammar}, report: report, last: make([]int, n), seen: make([]bool, n), early: make([]bool, n)}
 	for i, s := range segs {
 		if sym, ok := a.grammar.symbols[s.Name()]; ok {
 			w.last[sym] = i
@@ -45,12 +46,8 @@ func arrange(m *hl7.Message, d *dialect, report *orderReport) arrangement {
 		w.segment(i, s)
 	}
 	w.m.end()
-	if report != nil {
-		end := segs[len(segs)-1]
-		for _, at := range w.m.missing {
-			report.missing(a.grammar, at, "at the end", end.Offset()+len(end.Raw()))
-		}
-	}
+	end := segs[len(segs)-1]
+	w.passed("at the end", end.Offset()+len(end.Raw()))
 	return a
 }
 
@@ -71,6 +68,7 @@ type orderWalk struct {
 	report *orderReport
 	last   []int  // the last segment of each symbol
 	seen   []bool // symbols that found a place
+	early  []bool // symbols that stood too early: they are not missing later
 }
 
 func (w *orderWalk) segment(i int, s hl7.Segment) {
@@ -92,13 +90,12 @@ func (w *orderWalk) segment(i int, s hl7.Segment) {
 				w.m.missing = w.m.missing[:0]
 			}
 			ok = ok && !w.comeLater(i)
-			for _, at := range w.m.missing {
-				if ok && w.report != nil {
-					w.report.missing(w.a.grammar, at, "before "+w.path(name, line), s.Offset())
-				}
+			if ok {
+				w.passed("before "+w.path(name, line), s.Offset())
 			}
 		}
 		if !ok {
+			w.early[sym] = len(w.m.missing) > 0
 			if w.report != nil {
 				w.report.misplaced(w, s, sym, line)
 			}
@@ -108,6 +105,20 @@ func (w *orderWalk) segment(i int, s hl7.Segment) {
 		w.m.accept(p)
 	}
 	w.seen[sym] = true
+}
+
+// passed reports what the matcher had to pass over.
+func (w *orderWalk) passed(where string, offset int) {
+	if w.report == nil {
+		return
+	}
+	for _, at := range w.m.missing {
+		if sym, ok := w.a.grammar.symbols[w.a.grammar.starts(at)]; ok && w.early[sym] {
+			w.early[sym] = false
+			continue
+		}
+		w.report.missing(w.a.grammar, at, where, offset)
+	}
 }
 
 // comeLater says whether a segment that would be missing stands further down: it
@@ -178,7 +189,7 @@ func (r *orderReport) misplaced(w *orderWalk, s hl7.Segment, sym int, line *plac
 		for _, at := range w.m.missing {
 			first = append(first, g.starts(at))
 		}
-		text = name + " is too early: " + strings.Join(first, ", ") + " comes before it in " + g.name
+		text = name + " is too early: " + g.name + " has it behind " + strings.Join(first, " and ")
 	case w.seen[sym]:
 		code, text = CodeSegmentRepeats, name+" stands here once more than "+g.name+" has room for"
 	default:

@@ -17,7 +17,7 @@ func (c *checker) part(p hl7.Position, v hl7.Value, raw []byte, null bool) {
 	if p.Component <= maxParts && p.Subcomponent == 1 {
 		g.parts[p.Component] = v
 	}
-	closed, max := c.field.def.codes, 0
+	closed, limit := c.field.def.codes, 0
 	if len(typ.components) == 0 {
 		if p.Component > 1 || p.Subcomponent > 1 {
 			c.tooDeep(p, v, typ)
@@ -29,7 +29,7 @@ func (c *checker) part(p hl7.Position, v hl7.Value, raw []byte, null bool) {
 			return
 		}
 		comp := &typ.components[p.Component-1]
-		typ, closed, max = comp.typ, comp.codes, comp.MaxLength
+		typ, closed, limit = comp.typ, comp.codes, comp.MaxLength
 		if len(typ.components) == 0 {
 			if p.Subcomponent > 1 {
 				c.tooDeep(p, v, typ)
@@ -49,20 +49,20 @@ func (c *checker) part(p hl7.Position, v hl7.Value, raw []byte, null bool) {
 				return
 			}
 			comp := &typ.components[p.Subcomponent-1]
-			typ, closed, max = comp.typ, comp.codes, comp.MaxLength
+			typ, closed, limit = comp.typ, comp.codes, comp.MaxLength
 		}
 	}
 	for len(typ.components) > 0 { // deeper than HL7 can say: the first part stands for all
 		comp := &typ.components[0]
-		typ, closed, max = comp.typ, comp.codes, comp.MaxLength
+		typ, closed, limit = comp.typ, comp.codes, comp.MaxLength
 	}
 	if !null {
-		c.value(p, v, raw, typ, closed, max)
+		c.value(p, v, raw, typ, closed, limit)
 	}
 }
 
 // value looks at one primitive value.
-func (c *checker) value(p hl7.Position, v hl7.Value, raw []byte, typ *datatype, closed *codes, max int) {
+func (c *checker) value(p hl7.Position, v hl7.Value, raw []byte, typ *datatype, closed *codes, limit int) {
 	if typ.check != nil {
 		if reason := typ.check(raw); reason != "" {
 			if !c.list.full() {
@@ -74,10 +74,10 @@ func (c *checker) value(p hl7.Position, v hl7.Value, raw []byte, typ *datatype, 
 	if closed != nil && typ.name == "ID" && !closed.has(raw) && !c.list.full() {
 		c.list.add(CodeTableValue, Warning, c.path(c.leafPath(p)), v.Offset(), "not a code of table "+tableNumber(closed.number)+" ("+closed.name+")")
 	}
-	if max > 0 && len(raw) > max && len(c.field.typ.components) > 0 && !c.list.full() {
-		if n := utf8.RuneCountInString(v.Text()); n > max {
+	if limit > 0 && len(raw) > limit && len(c.field.typ.components) > 0 && !c.list.full() {
+		if n := utf8.RuneCountInString(v.Text()); n > limit {
 			c.list.add(CodeTooLong, Info, c.path(c.leafPath(p)), v.Offset(),
-				strconv.Itoa(n)+" characters, the datatype allows "+strconv.Itoa(max)+" in "+c.d.version.String())
+				strconv.Itoa(n)+" characters, the datatype allows "+strconv.Itoa(limit)+" in "+c.d.version.String())
 		}
 	}
 }

@@ -242,7 +242,7 @@ func (e *entry) set(key, value string) (err error) {
 	case "type":
 		e.typ = value
 	case "usage":
-		if len(value) != 1 || !strings.Contains("ROCBX", value) {
+		if len(value) != 1 || strings.IndexByte("ROCBX", value[0]) < 0 {
 			return errors.New("usage is not one of R O C B X")
 		}
 		e.usage = Usage(value[0])

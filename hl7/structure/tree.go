@@ -114,7 +114,7 @@ func (t *tree) segmentHead() {
 	case name != "" && (t.o.Values || isSegmentName(name)):
 		_, _ = fmt.Fprintf(t.w, "%s  (not known)", clean(name))
 	default:
-		_, _ = fmt.Fprintf(t.w, "?    (line without a segment name)  %s", t.text(string(s.Raw()), len(s.Raw())))
+		_, _ = fmt.Fprintf(t.w, "?    (line without a segment name)  %s", t.text(s.At(hl7.Path{}).Text(), len(s.Raw())))
 	}
 	if t.plan.grammar != nil && line.node == 0 && line.def != nil {
 		_, _ = t.w.WriteString("  (not in this place)")
