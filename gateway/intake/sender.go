@@ -208,7 +208,7 @@ func within(a netip.Addr, networks []netip.Prefix) bool {
 // shows says whether the peer proved by a verified client certificate that it
 // bears the name.
 func shows(peer mllp.Peer, name string) bool {
-	if peer.TLS == nil || len(peer.TLS.VerifiedChains) == 0 {
+	if peer.TLS == nil || len(peer.TLS.VerifiedChains) == 0 || len(peer.TLS.VerifiedChains[0]) == 0 {
 		return false
 	}
 	cert := peer.TLS.VerifiedChains[0][0]
