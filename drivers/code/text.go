@@ -43,6 +43,12 @@ func Text(scan []byte, charset string) (text string, lossy bool, err error) {
 	return text, lossy, nil
 }
 
+// Blank says whether nothing is in a scan but what [Text] drops.
+func Blank(scan []byte) bool {
+	text, _, err := Text(scan, "")
+	return err == nil && text == ""
+}
+
 // decodeText is Text in an encoding; nil is UTF-8.
 func decodeText(scan []byte, enc encoding.Encoding) (text string, lossy bool) {
 	scan = bytes.TrimPrefix(scan, utf8BOM)

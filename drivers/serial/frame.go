@@ -113,21 +113,3 @@ func (f *framer) end(scan func([]byte)) {
 
 // pending says whether a scan has begun.
 func (f *framer) pending() bool { return f.runOn || len(f.buf) > 0 }
-
-// repeatWindow is how long a code that stays in front of a scanner, or is scanned
-// twice by a nervous hand, counts as one.
-const repeatWindow = 1500 * time.Millisecond
-
-// repeats finds repetitions of the last scan.
-type repeats struct {
-	last []byte
-	seen time.Time
-}
-
-// again says whether scan is the last one again, within the window since it was last
-// seen.
-func (r *repeats) again(scan []byte, now time.Time) bool {
-	same := bytes.Equal(r.last, scan) && now.Sub(r.seen) < repeatWindow && r.last != nil
-	r.last, r.seen = append(r.last[:0], scan...), now
-	return same
-}

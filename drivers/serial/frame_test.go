@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // cut feeds stream in chunks of size and returns the scans and the run-ons.
@@ -109,28 +108,6 @@ func TestRubbish(t *testing.T) {
 	} {
 		if got := rubbish([]byte(scan)); got != want {
 			t.Errorf("%q: %t, want %t", scan, got, want)
-		}
-	}
-}
-
-func TestRepetitions(t *testing.T) {
-	now := time.Unix(0, 0)
-	var r repeats
-	for i, c := range []struct {
-		after time.Duration
-		scan  string
-		want  bool
-	}{
-		{0, "A", false},
-		{time.Second, "A", true},
-		{time.Second, "A", true}, // held in front: every sight counts anew
-		{2 * time.Second, "A", false},
-		{time.Second, "B", false},
-		{0, "A", false},
-	} {
-		now = now.Add(c.after)
-		if got := r.again([]byte(c.scan), now); got != c.want {
-			t.Errorf("step %d: %t", i, got)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (d *Driver) serveScanner(port serial.Port) error {
 type scanner struct {
 	d       *Driver
 	framer  framer
-	repeats repeats
+	repeats code.Repeats
 	noise   noise
 }
 
@@ -78,7 +78,7 @@ func (s *scanner) fault(code drivers.FaultCode, detail string) {
 }
 
 // scanned reports one scan.
-func (d *Driver) scanned(raw []byte, rep *repeats) {
+func (d *Driver) scanned(raw []byte, repeats *code.Repeats) {
 	if d.cfg.StripAIM {
 		raw = code.StripAIM(raw)
 	}
@@ -89,12 +89,12 @@ func (d *Driver) scanned(raw []byte, rep *repeats) {
 			raw, lossy = []byte(text), bad
 		}
 	}
-	if text, _, err := code.Text(raw, ""); err == nil && text == "" {
-		return // nothing but blanks and controls
+	if code.Blank(raw) {
+		return
 	}
 	now := time.Now()
 	read := d.cfg.Codes.Recognise(raw)
-	if rep.again(raw, now) && !code.OneTime(read) {
+	if repeats.Again(raw, read, now) {
 		return
 	}
 	if lossy {
