@@ -5,22 +5,32 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"cardferry/gateway"
 	"cardferry/hl7"
+	"cardferry/hl7/structure"
 )
 
 func hl7Command() *cobra.Command {
 	cmd := &cobra.Command{Use: "hl7", Short: "Look at, translate and send HL7 v2 messages"}
-	cmd.AddCommand(hl7ParseCommand(), hl7FHIRCommand(), hl7SendCommand(), hl7DestinationsCommand())
+	cmd.AddCommand(hl7ParseCommand(), hl7ValidateCommand(), hl7FHIRCommand(), hl7SendCommand(), hl7ListenCommand(), hl7DestinationsCommand())
 	return cmd
 }
 
 func hl7ParseCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "parse [FILE]", Short: "Print every value of a message with its path", Args: cobra.MaximumNArgs(1)}
-	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd := &cobra.Command{
+		Use: "parse [FILE]", Short: "Print a message as a tree with the names of its fields", Args: cobra.MaximumNArgs(1),
+		Long: "Print a message as a tree with the names of its fields. With --no-values nothing of the\n" +
+			"patient is printed, only what was sent where and how long it is: for support.",
+	}
+	asJSON := cmd.Flags().Bool("json", false, "print every value with its path as JSON")
+	paths := cmd.Flags().Bool("paths", false, "print every value with its path, a line each")
+	noValues := cmd.Flags().Bool("no-values", false, "print kinds and lengths instead of values")
+	whole := cmd.Flags().Bool("whole", false, "print long values whole")
 	charset := cmd.Flags().String("charset", "", "read in this character set whatever MSH-18 says")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		raw, err := message(cmd, args)
@@ -31,15 +41,105 @@ func hl7ParseCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(describe(m))
+		out := cmd.OutOrStdout()
+		switch {
+		case *asJSON:
+			return json.NewEncoder(out).Encode(describe(m))
+		case *paths:
+			return describe(m).print(out)
 		}
-		return describe(m).print(cmd.OutOrStdout())
+		o := structure.TreeOptions{Values: !*noValues}
+		if *whole {
+			o.Width = -1
+		}
+		if err := structure.Tree(out, m, o); err != nil {
+			return err
+		}
+		return printWarnings(out, m.Warnings())
 	}
 	return cmd
 }
 
-// description is what parse prints.
+// hl7ValidateCommand holds messages against the standard.
+func hl7ValidateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "validate [FILE]", Short: "Say where a message is not as the standard has it", Args: cobra.MaximumNArgs(1),
+		Long: "Say where a message, or each of several, is not as its version of HL7 v2 has it: structure,\n" +
+			"required fields, datatypes. Findings are warnings; with --strict what the standard forbids is\n" +
+			"an error, and the exit code 1. Nothing of the content is printed.",
+	}
+	strict := cmd.Flags().Bool("strict", false, "make errors of what the standard forbids")
+	asJSON := cmd.Flags().Bool("json", false, "print JSON, one line a message")
+	charset := cmd.Flags().String("charset", "", "read in this character set whatever MSH-18 says")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		raw, err := message(cmd, args)
+		if err != nil {
+			return err
+		}
+		batch, err := hl7.Split(raw, hl7.Options{Charset: *charset})
+		if err != nil {
+			return err
+		}
+		broken := 0
+		for i, msg := range batch.Messages {
+			m, err := hl7.Parse(msg, hl7.Options{Charset: *charset})
+			if err != nil {
+				return fmt.Errorf("message %d: %w", i+1, err)
+			}
+			v := validation{Message: i + 1, Findings: structure.Validate(m, structure.Options{Strict: *strict}), Warnings: m.Warnings()}
+			if v.broken() {
+				broken++
+			}
+			if err := v.print(cmd.OutOrStdout(), *asJSON); err != nil {
+				return err
+			}
+		}
+		if broken > 0 {
+			return fmt.Errorf("%d of %d messages break the standard; see above", broken, len(batch.Messages))
+		}
+		return nil
+	}
+	return cmd
+}
+
+// validation is what is to be said of one message.
+type validation struct {
+	Message  int                 `json:"message"` // from 1
+	Findings []structure.Finding `json:"findings"`
+	Warnings []hl7.Warning       `json:"warnings"`
+}
+
+func (v validation) broken() bool {
+	return slices.ContainsFunc(v.Findings, func(f structure.Finding) bool { return f.Severity == structure.Error })
+}
+
+func (v validation) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(v)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range v.Findings {
+		_, _ = fmt.Fprintf(t, "%d\t%v\t%s\tbyte %d\t%s\t%s\n", v.Message, f.Severity, f.Path, f.Offset, f.Code, f.Text)
+	}
+	for _, f := range v.Warnings {
+		_, _ = fmt.Fprintf(t, "%d\twarning\t\tbyte %d\t%s\t\n", v.Message, f.Offset, f.Code)
+	}
+	if len(v.Findings)+len(v.Warnings) == 0 {
+		_, _ = fmt.Fprintf(t, "%d\tas the standard has it\n", v.Message)
+	}
+	return t.Flush()
+}
+
+func printWarnings(w io.Writer, warnings []hl7.Warning) error {
+	for _, warn := range warnings {
+		if _, err := fmt.Fprintf(w, "warning: %s at byte %d\n", warn.Code, warn.Offset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// description is what parse prints of every value.
 type description struct {
 	Type     string        `json:"type"`
 	Version  string        `json:"version"`
@@ -95,8 +195,8 @@ func (d description) print(w io.Writer) error {
 		}
 		_, _ = fmt.Fprintf(b, "  %-18s %s\n", v.Path, text)
 	}
-	for _, warn := range d.Warnings {
-		_, _ = fmt.Fprintf(b, "warning: %s at byte %d\n", warn.Code, warn.Offset)
+	if err := printWarnings(b, d.Warnings); err != nil {
+		return err
 	}
 	return b.Flush()
 }

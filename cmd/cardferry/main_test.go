@@ -12,8 +12,6 @@ import (
 
 	"cardferry/drivers"
 	"cardferry/drivers/rig/pcscd"
-	"cardferry/hl7/fhir"
-	"cardferry/hl7/fhir/r4"
 )
 
 // command runs cardferry in this process.
@@ -28,53 +26,6 @@ func command(t *testing.T, stdin string, args ...string) (stdout string, err err
 	cmd.SetErr(&out)
 	err = cmd.ExecuteContext(t.Context())
 	return out.String(), err
-}
-
-const admit = "MSH|^~\\&|HIS|T|GW|T|20260102030405+0800||ADT^A01^ADT_A01|C1|P|2.5.1|||||CHN|UNICODE UTF-8\n" +
-	"EVN|A01|20260102030405+0800\nPID|1||M1^^^HIS&1.2.3.4.5&ISO^MR||测试^甲||19800229|F\nPV1|1|I\n"
-
-func TestHL7FHIRPrintsAValidBundle(t *testing.T) {
-	out, err := command(t, admit, "hl7", "fhir")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if issues := fhir.ValidateBundle([]byte(out)); len(issues) > 0 {
-		t.Errorf("the Bundle is not valid: %v", issues)
-	}
-	var b r4.Bundle
-	if err := json.Unmarshal([]byte(out), &b); err != nil || b.Type != "transaction" {
-		t.Errorf("%v, type %q", err, b.Type)
-	}
-	if again, _ := command(t, admit, "hl7", "fhir", "-"); again != out {
-		t.Error("the same message gives another Bundle")
-	}
-}
-
-func TestHL7FHIRLinesGoesOnAfterABadLine(t *testing.T) {
-	line, err := json.Marshal(map[string]any{"id": 7, "hl7": strings.ReplaceAll(admit, "\n", "\r")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := command(t, "nonsense\n{\"id\":\"x\",\"hl7\":\"PID|1\"}\n"+string(line)+"\n", "hl7", "fhir", "--lines")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 3 || !strings.Contains(lines[0], "error") || !strings.Contains(lines[1], `"id":"x"`) || !strings.Contains(lines[2], `"id":7,"bundle":{"resourceType":"Bundle"`) {
-		t.Errorf("got %.300s", out)
-	}
-}
-
-func TestHL7ParsePrintsPaths(t *testing.T) {
-	out, err := command(t, admit+"OBX|1|ST|A||x\nOBX|2|ST|B||y&z~w\n", "hl7", "parse")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"ADT^A01, version 2.5.1, UTF-8", "PID-5.1 ", `"测试"`, "PID-3.4.2 ", "OBX(2)-5[1].1.2 ", `"z"`, "OBX(2)-5[2] "} {
-		if !strings.Contains(out, want) {
-			t.Errorf("%q is missing in\n%s", want, out)
-		}
-	}
 }
 
 func TestCardReplayPrintsARead(t *testing.T) {
