@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strings"
 
+	"cardferry/drivers/checkdigit"
 	"cardferry/hl7/fhir/r4"
 )
 
@@ -123,39 +124,17 @@ func oldPermanentNumber(number, country, link string) string {
 		return ""
 	}
 	body := country + number[1:3] + link[:2] + number[8:14] + link[2:]
-	sum, ok := weighted731(body)
+	digit, ok := checkdigit.MRZDigit(body)
 	if !ok {
 		return ""
 	}
-	return body + string(rune('0'+sum))
+	return body + string(rune(digit))
 }
 
-// checkPermanent checks the last digit of a 15-character number.
+// checkPermanent checks the last digit of a 15-character number, which is computed as
+// in a machine readable zone.
 func checkPermanent(number string) bool {
-	if len(number) != 15 {
-		return false
-	}
-	sum, ok := weighted731(number[:14])
-	return ok && number[14] == byte('0'+sum)
-}
-
-// weighted731 is the check digit of ICAO Doc 9303: weights 7, 3, 1 repeating,
-// letters counting from A = 10, modulo 10.
-func weighted731(s string) (int, bool) {
-	sum := 0
-	for i := range len(s) {
-		var v int
-		switch c := s[i]; {
-		case c >= '0' && c <= '9':
-			v = int(c - '0')
-		case c >= 'A' && c <= 'Z':
-			v = int(c-'A') + 10
-		default:
-			return 0, false
-		}
-		sum += v * [3]int{7, 3, 1}[i%3]
-	}
-	return sum % 10, true
+	return len(number) == 15 && number[14] != '<' && checkdigit.MRZ(number[:14], number[14:])
 }
 
 // photo attaches the WLT stream. It has no registered media type.
