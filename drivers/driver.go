@@ -6,6 +6,7 @@ package drivers
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -44,6 +45,19 @@ type Event struct {
 	Reader Reader
 	Read   *Read  // only with Completed
 	Fault  *Fault // only with Faulted
+}
+
+// LogValue keeps patient data out of logs: a handler that writes JSON would write out
+// all of Read.
+func (e Event) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("type", string(e.Type)), slog.Time("time", e.Time), slog.String("reader", e.Reader.Name)}
+	if e.Read != nil {
+		attrs = append(attrs, slog.Any("read", *e.Read))
+	}
+	if e.Fault != nil {
+		attrs = append(attrs, slog.String("code", string(e.Fault.Code)), slog.String("detail", e.Fault.Detail))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // Reader identifies a reader.
