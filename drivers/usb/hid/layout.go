@@ -79,14 +79,6 @@ var plans = map[string]plan{
 	}},
 }
 
-var layouts = func() map[string]Layout {
-	all := map[string]Layout{}
-	for name, p := range plans {
-		all[name] = p.layout()
-	}
-	return all
-}()
-
 func (p plan) layout() Layout {
 	l := Layout{keys: map[byte]key{}}
 	for r, row := range p.rows {
@@ -123,8 +115,11 @@ func LayoutByName(name string) (Layout, bool) {
 	if name == "" {
 		name = "us"
 	}
-	l, ok := layouts[name]
-	return l, ok
+	p, ok := plans[name]
+	if !ok {
+		return Layout{}, false
+	}
+	return p.layout(), true
 }
 
 // Layouts lists the names of the layouts in order.
