@@ -2,6 +2,7 @@ package code_test
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -21,13 +22,11 @@ func load(t testing.TB, layers ...string) *code.Rules {
 }
 
 func loadErr(layers ...string) (*code.Rules, error) {
-	first := fstest.MapFS{"r.yaml": {Data: []byte(layers[0])}}
-	switch len(layers) {
-	case 1:
-		return code.LoadRules(first)
-	default:
-		return code.LoadRules(first, fstest.MapFS{"r.yaml": {Data: []byte(layers[1])}})
+	var all []fs.FS
+	for _, text := range layers {
+		all = append(all, fstest.MapFS{"r.yaml": {Data: []byte(text)}})
 	}
+	return code.LoadRules(all...)
 }
 
 func TestMistakesAreToldWithPlaceAndRemedy(t *testing.T) {

@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"os"
 	"strings"
@@ -57,10 +56,7 @@ func germanFiles(tb testing.TB) map[string]Value {
 	}
 	in := map[string]Value{}
 	for _, f := range replay.Files {
-		b, err := hex.DecodeString(f.Data)
-		if err != nil {
-			tb.Fatal(err)
-		}
+		b := fromHex(tb, f.Data)
 		name := map[int]string{1: "pd-file", 2: "vd-file", 12: "status-vd"}[f.SFI]
 		if strings.HasPrefix(f.AID, "D2760001448000") {
 			name = "gdo"
@@ -74,10 +70,7 @@ func germanFiles(tb testing.TB) map[string]Value {
 
 func taiwanBasic(tb testing.TB) map[string]Value {
 	tb.Helper()
-	b, err := hex.DecodeString("303030303939393930303031A4FDB4FAB8D5000000000000000000000000000041323030303030303033303735303331354631303930313031")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	b := fromHex(tb, "303030303939393930303031A4FDB4FAB8D5000000000000000000000000000041323030303030303033303735303331354631303930313031")
 	return map[string]Value{"basic": BytesValue(b)}
 }
 
@@ -119,14 +112,7 @@ func BenchmarkEvaluate(b *testing.B) {
 // The stages that cost most, each on an input of its usual size.
 func BenchmarkStages(b *testing.B) {
 	xml := []byte(`<r xmlns="u"><a><b>` + strings.Repeat("<c>text</c>", 60) + `</b></a></r>`)
-	zipped, err := hex.DecodeString(gzipped(string(xml)))
-	if err != nil {
-		b.Fatal(err)
-	}
-	cose, err := hex.DecodeString(rfcCOSE)
-	if err != nil {
-		b.Fatal(err)
-	}
+	zipped, cose := fromHex(b, gzipped(string(xml))), fromHex(b, rfcCOSE)
 	keys := keysFrom(b, map[string]string{"shc.json": rfcJWK, "dcc.json": rfcCOSEKey})
 	for _, bb := range []struct {
 		do string

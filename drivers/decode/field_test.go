@@ -70,10 +70,7 @@ func TestFields(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, r := evaluate(t, "fields: {f: "+tt.field+"}", in, Options{})
-			code := ""
-			for _, w := range r.Warnings {
-				code += w.Code
-			}
+			code := codes(r.Warnings)
 			if got := string(r.Values["f"].Bytes()); got != tt.want || code != tt.warning {
 				t.Errorf("got %q, %q; want %q, %q", got, code, tt.want, tt.warning)
 			}

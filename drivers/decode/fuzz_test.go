@@ -2,7 +2,6 @@ package decode
 
 import (
 	"bytes"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -107,11 +106,7 @@ func FuzzFields(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	for _, s := range []string{rfcCOSE, gzipped("<r><a/></r>"), "a1390103a1016178", "60098501418e01c2880131"} {
-		b, err := hex.DecodeString(s)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
+		f.Add(fromHex(f, s))
 	}
 	all := argued(f)
 	paths, anyDocument := pipeline(f, "[path: a/0|b]"), pipeline(f, "[cbor]")
@@ -158,11 +153,7 @@ func FuzzDocument(f *testing.F) {
 	f.Add([]byte(`<?xml version="1.0" encoding="ISO-8859-15"?><r><a>`))
 	f.Add([]byte(`{"a":{"b":["x",1,null,true]}}`))
 	for _, s := range []string{gzipped("<r><a/></r>"), "a1390103a10161", "a26161016162820203", "d28443a10126a10442313140"} {
-		b, err := hex.DecodeString(s)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
+		f.Add(fromHex(f, s))
 	}
 	var all [][]stage
 	for _, do := range []string{"xml", "json", "cbor", "mrz", "aamva", "gs1", "inflate: auto, xml", "cose: dcc, cbor", "der: {oid: 2.5.4.42}, json"} {
@@ -190,11 +181,7 @@ func walk(t *testing.T, e *element, depth int) {
 // Only what was signed passes without a warning.
 func FuzzSignature(f *testing.F) {
 	f.Add([]byte(rfcJWS))
-	cose, err := hex.DecodeString(rfcCOSE)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(cose)
+	f.Add(fromHex(f, rfcCOSE))
 	keys := keysFrom(f, map[string]string{"shc.json": rfcJWK, "dcc.json": rfcCOSEKey})
 	want := map[string]string{"jws": "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}", "cose": "This is the content."}
 	all := [][]stage{pipeline(f, "[jws: shc]"), pipeline(f, "[cose: dcc]")}

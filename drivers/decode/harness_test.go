@@ -62,24 +62,34 @@ const (
 
 func ascii7(s string) string { return hex.EncodeToString([]byte(s)) }
 
+// fromHex are the bytes of a text in hex.
+func fromHex(tb testing.TB, s string) []byte {
+	tb.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+// codes are the codes of warnings, run together.
+func codes(warnings []drivers.Warning) (all string) {
+	for _, w := range warnings {
+		all += w.Code
+	}
+	return all
+}
+
 func runStages(t *testing.T, cases []stageCase) {
 	t.Helper()
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
-			in, err := hex.DecodeString(tt.in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, warnings := through(pipeline(t, tt.do), BytesValue(in), Options{})
-			code := ""
-			for _, w := range warnings {
-				code += w.Code
-			}
+			got, warnings := through(pipeline(t, tt.do), BytesValue(fromHex(t, tt.in)), Options{})
 			text := string(got.Bytes())
 			if got.Kind() == KindBytes {
 				text = hex.EncodeToString(got.Bytes())
 			}
-			if text != tt.want || code != tt.warning {
+			if code := codes(warnings); text != tt.want || code != tt.warning {
 				t.Errorf("got %q, warning %q; want %q, %q", text, code, tt.want, tt.warning)
 			}
 		})

@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"math/big"
@@ -124,10 +123,7 @@ func TestSmartHealthCard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, err := hex.DecodeString(deflated(`{"vc":{"credentialSubject":{"fhirBundle":{"entry":[{"resource":{"name":[{"family":"Anyperson"}]}}]}}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	payload := fromHex(t, deflated(`{"vc":{"credentialSubject":{"fhirBundle":{"entry":[{"resource":{"name":[{"family":"Anyperson"}]}}]}}}}`))
 	token := signJWS(t, key, `{"zip":"DEF","alg":"ES256","kid":"k1"}`, payload)
 	var digits strings.Builder
 	for i := range len(token) {
@@ -156,10 +152,7 @@ func TestSmartHealthCard(t *testing.T) {
 			}
 		})
 	}
-	bomb, err := hex.DecodeString(deflated(strings.Repeat("A", maxInflated+1)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	bomb := fromHex(t, deflated(strings.Repeat("A", maxInflated+1)))
 	if got := outcome(t, "[jws: shc]", TextValue(signJWS(t, key, `{"zip":"DEF","alg":"ES256"}`, bomb)), Keys{}); got != "+signature_unverified+unreadable" {
 		t.Errorf("bomb: %s", got)
 	}
@@ -183,10 +176,7 @@ func signES256(tb testing.TB, key *ecdsa.PrivateKey, signed []byte) []byte {
 }
 
 func TestCOSE(t *testing.T) {
-	message, err := hex.DecodeString(rfcCOSE)
-	if err != nil {
-		t.Fatal(err)
-	}
+	message := fromHex(t, rfcCOSE)
 	right := keysFrom(t, map[string]string{"dcc.json": rfcCOSEKey})
 	other := keysFrom(t, map[string]string{"dcc.json": strings.Replace(rfcJWK, `"kty"`, `"kid":"11","kty"`, 1)})
 	foreign := keysFrom(t, map[string]string{"dcc.json": strings.Replace(rfcJWK, `"kty"`, `"kid":"12","kty"`, 1)})

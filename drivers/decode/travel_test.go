@@ -45,11 +45,7 @@ func TestMRZ(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, warnings := elements(t, "[mrz]", TextValue(tt.in))
-			code := ""
-			for _, w := range warnings {
-				code += w.Code
-			}
-			if diff := cmp.Diff(tt.want, got); diff != "" || code != tt.warning {
+			if diff, code := cmp.Diff(tt.want, got), codes(warnings); diff != "" || code != tt.warning {
 				t.Errorf("warning %q, want %q\n%s", code, tt.warning, diff)
 			}
 		})
