@@ -222,19 +222,26 @@ func (g *grammar) starts(at int) string {
 	}
 }
 
-// before is the segment that stands before the first place of a symbol in the
-// written order, "" when there is none.
-func (g *grammar) before(symbol int) string {
+// neighbour says where a symbol has its first place: before the next segment that
+// must be there, or else behind the one written in front of it.
+func (g *grammar) neighbour(symbol int) string {
 	last := ""
 	for i := range g.nodes {
 		n := &g.nodes[i]
-		if n.kind != segmentNode {
-			continue
+		switch {
+		case n.kind != segmentNode:
+		case n.symbol != symbol:
+			last = n.name
+		default:
+			for at := i; at > 0; at = g.nodes[at].parent {
+				for sib := g.nodes[at].next; sib != 0; sib = g.nodes[sib].next {
+					if !g.nodes[sib].optional {
+						return "before " + g.starts(sib)
+					}
+				}
+			}
+			return "behind " + last
 		}
-		if n.symbol == symbol {
-			return last
-		}
-		last = n.name
 	}
 	return ""
 }

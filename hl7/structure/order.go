@@ -182,7 +182,8 @@ func (r *orderReport) misplaced(w *orderWalk, s hl7.Segment, sym int, line *plac
 	if r.list.full() {
 		return
 	}
-	code, text := CodeSegmentOrder, name+" stands in the wrong place"
+	code := CodeSegmentOrder
+	var text string
 	switch {
 	case len(w.m.missing) > 0:
 		var first []string
@@ -193,9 +194,7 @@ func (r *orderReport) misplaced(w *orderWalk, s hl7.Segment, sym int, line *plac
 	case w.seen[sym]:
 		code, text = CodeSegmentRepeats, name+" stands here once more than "+g.name+" has room for"
 	default:
-		if before := g.before(sym); before != "" {
-			text = name + " is too late: " + g.name + " has it behind " + before
-		}
+		text = name + " is too late: " + g.name + " has it " + g.neighbour(sym)
 	}
 	r.list.add(code, Warning, w.path(name, line), s.Offset(), text)
 }

@@ -52,3 +52,34 @@ func TestTables(t *testing.T) {
 		})
 	}
 }
+
+// TestBrokenTables feeds lines that cannot be read; each is named and none is
+// taken.
+func TestBrokenTables(t *testing.T) {
+	reading := map[string]func(*reader, string){
+		"segments":  (*reader).segments,
+		"datatypes": (*reader).datatypes,
+		"codes":     (*reader).codes,
+		"events":    (*reader).events,
+		"messages":  (*reader).messages,
+	}
+	for _, tt := range []struct{ table, text string }{
+		{"segments", "PID\t*"}, {"segments", "PID\t9.9\tPatient"}, {"segments", "1\t*\tx"},
+		{"segments", "PID\t*\tPatient\n0\t*\tName\tST\tO\t.\t.\t."}, {"segments", "PID\t*\tPatient\n200\t*\tName\tST\tO\t.\t.\t."},
+		{"segments", "PID\t*\tPatient\n1\t*\tName\tXX\tO\t.\t.\t."}, {"segments", "PID\t*\tPatient\n1\t*\tName\tST\tQ\t.\t.\t."},
+		{"segments", "PID\t*\tPatient\n1\t*\tName\tST\tO\tx\t.\t."}, {"segments", "PID\t*\tPatient\n1\t*\tName\tST\tO\t.\tx\t."},
+		{"segments", "PID\t*\tPatient\n1\t*\tName\tST\tO\t.\t.\tx"}, {"segments", "PID\t*\tPatient\n1\t2.-\tName\tST\tO\t.\t.\t."},
+		{"segments", "PID\t*\tPatient\n1\t*\tName\tST\tO\t.\t.\t.\t2.3"}, {"segments", "PID\t*\tPatient\n1\t*\tName\tST\tO\t.\t.\t.\t2.3 size=1"},
+		{"segments", "PID\t*\tPatient\n1\t*\tName\tST\tO\t.\t.\t.\t2.3 len"}, {"segments", "PID\t*\tPatient\n1\t*\tA\tST\tO\t.\t.\t.\n1\t*\tB\tST\tO\t.\t.\t."},
+		{"datatypes", "CX\t*"}, {"datatypes", "CX\t9\tId"}, {"datatypes", "CX\t*\tId\n2\t*\tName\tST\tO\t.\t."}, {"datatypes", "CX\t*\tId\n1\t*\tName\tST\tO"},
+		{"codes", "0001\tSex"}, {"codes", "x\tSex\tF M"}, {"events", "ADT\tADT_A01"}, {"events", "ADT\tADT_A01\tA01\nADT\tADT_A02\tA01"},
+		{"messages", "ADT_A01"}, {"messages", "ADT_A01 MSH (PID"}, {"messages", "ADT_A01 MSH PID)"}, {"messages", "ADT_A01 MSH! PID"},
+		{"messages", "ADT_A01 MSH PID@9"}, {"messages", "ADT_A01 " + strings.Repeat("A(", 20)}, {"messages", "ADT_A01 MSH\nADT_A01 MSH"},
+	} {
+		r := reader{d: &dialect{version: fallbackVersion, segments: map[string]*segment{}, datatypes: map[string]*datatype{"ST": {name: "ST"}}, tables: map[int]*codes{}, messages: map[string]*grammar{}, events: map[string]string{}}}
+		reading[tt.table](&r, tt.text)
+		if r.err() == nil {
+			t.Errorf("%s: %q is taken", tt.table, tt.text)
+		}
+	}
+}
