@@ -174,7 +174,7 @@ func (c *controlIDs) remember(key uint64, s seen) {
 		return // a repeat says nothing new
 	}
 	if len(c.newer) >= maxControlIDs {
-		c.older, c.newer = c.newer, make(map[uint64]seen, maxControlIDs)
+		c.older, c.newer = c.newer, map[uint64]seen{} // grown bit by bit: others wait for the lock
 	}
 	c.newer[key] = s
 	if len(c.out) > maxUnwritten-idRecordBytes {

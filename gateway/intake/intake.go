@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -141,6 +142,10 @@ func New(o Options) (*Intake, error) {
 	}
 	if i.ids, err = openControlIDs(o.StateDir, o.ReuseWindow, o.Logger); err != nil {
 		return nil, errors.Join(fmt.Errorf("intake: %w", err), i.closeSequences())
+	}
+	// A sequence number must not lose its file to a power cut.
+	if err := errors.Join(syncDir(o.StateDir), syncDir(filepath.Dir(o.StateDir))); err != nil {
+		return nil, errors.Join(fmt.Errorf("intake: %w", err), i.Close())
 	}
 	if i.parts != nil {
 		ctx, stop := context.WithCancel(context.Background())

@@ -72,7 +72,14 @@ func (i *Intake) read(raw []byte, peer mllp.Peer) (incoming, answer, bool) {
 
 func (i *Intake) take(ctx context.Context, in incoming, peer mllp.Peer) answer {
 	in.s.note(in.m, in.mode)
-	return i.say(in, i.decide(ctx, in.m, in.s, peer))
+	d := i.decide(ctx, in.m, in.s, peer)
+	if d.outcome == hl7.Failed {
+		in.s.warn.Do(func() {
+			i.log.Warn("HL7 messages refused for what they hold", "sender", in.s.Name, "peer", peer.String(),
+				"condition", int(d.info.ErrorCode), "location", d.info.Location.String())
+		})
+	}
+	return i.say(in, d)
 }
 
 // maxControlID is the longest MSH-10 that [hl7.ACK] repeats, bytes. The standard

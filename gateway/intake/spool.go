@@ -153,10 +153,15 @@ func writeDurably(path string, content []byte) error {
 	if err := os.Rename(path+tmpSuffix, path); err != nil {
 		return err
 	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes files made, renamed and removed in dir durable.
+func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil // a directory cannot be synced there
 	}
-	d, err := os.Open(filepath.Dir(path))
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
