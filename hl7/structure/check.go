@@ -9,11 +9,12 @@ import (
 
 // checker goes once over a message. Its state is where it stands.
 type checker struct {
-	m    *hl7.Message
-	o    Options
-	d    *dialect
-	list findings
-	plan arrangement
+	m      *hl7.Message
+	o      Options
+	d      *dialect
+	escape byte // 0 when MSH-2 declares none
+	list   findings
+	plan   arrangement
 
 	// The segment it is in.
 	segment   int // index in Message.Segments, -1 before the first
@@ -49,7 +50,7 @@ type composite struct {
 
 func newChecker(m *hl7.Message, o Options) *checker {
 	v, _ := resolve(m.Version())
-	return &checker{m: m, o: o, d: dialects[v](), list: findings{strict: o.Strict, max: o.Max}, segment: -1}
+	return &checker{m: m, o: o, d: dialects[v](), escape: m.Delimiters().Escape, list: findings{strict: o.Strict, max: o.Max}, segment: -1}
 }
 
 // version looks at MSH-12.
@@ -132,7 +133,7 @@ func (c *checker) leaf(p hl7.Position, v hl7.Value) {
 	}
 	raw := v.Raw()
 	if f.def.MaxLength > 0 {
-		f.measure(v, raw)
+		c.measure(v, raw)
 	}
 	null := len(raw) == 2 && raw[0] == '"' && raw[1] == '"'
 	if p.Component == 1 && p.Subcomponent == 1 && null {
@@ -141,17 +142,25 @@ func (c *checker) leaf(p hl7.Position, v hl7.Value) {
 	c.part(p, v, raw, null)
 }
 
-// measure counts characters, the delimiters between leaves included.
-func (f *fieldState) measure(v hl7.Value, raw []byte) {
+// measure counts characters, the delimiters between leaves included and escapes
+// as what they stand for.
+func (c *checker) measure(v hl7.Value, raw []byte) {
+	f := &c.field
 	if f.end > 0 {
 		f.chars += v.Offset() - f.end
 	}
 	f.end = v.Offset() + len(raw)
-	if isASCII(raw) {
-		f.chars += len(raw)
-	} else {
-		f.chars += utf8.RuneCountInString(v.Text())
+	f.chars += c.length(v, raw)
+}
+
+// length is how many characters a leaf has.
+func (c *checker) length(v hl7.Value, raw []byte) int {
+	for _, b := range raw {
+		if b >= utf8.RuneSelf || b == c.escape && b != 0 {
+			return utf8.RuneCountInString(v.Text())
+		}
 	}
+	return len(raw)
 }
 
 func (c *checker) beginField(p hl7.Position, v hl7.Value) {
@@ -287,13 +296,4 @@ func (c *checker) path(p hl7.Path) string {
 		p.Occurrence = line.occurrence
 	}
 	return p.String()
-}
-
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }

@@ -154,6 +154,9 @@ func (p *grammarParser) element(parent, depth int) (in bool, reason string) {
 	case p.accept('+'):
 		n.many = true
 	}
+	if n.kind == group && p.nothingRequired(n.child) { // (OBX? NTE*)+ is there even when it is empty
+		n.optional = true
+	}
 	in = true
 	if p.accept('@') {
 		start := p.pos
@@ -170,6 +173,15 @@ func (p *grammarParser) element(parent, depth int) (in bool, reason string) {
 	}
 	p.g.nodes[at] = n
 	return in, ""
+}
+
+func (p *grammarParser) nothingRequired(kid int) bool {
+	for ; kid != 0; kid = p.g.nodes[kid].next {
+		if !p.g.nodes[kid].optional {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *grammarParser) symbol(name string) int {

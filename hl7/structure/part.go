@@ -3,7 +3,6 @@ package structure
 import (
 	"bytes"
 	"strconv"
-	"unicode/utf8"
 
 	"cardferry/hl7"
 )
@@ -75,7 +74,7 @@ func (c *checker) value(p hl7.Position, v hl7.Value, raw []byte, typ *datatype, 
 		c.list.add(CodeTableValue, Warning, c.path(c.leafPath(p)), v.Offset(), "not a code of table "+tableNumber(closed.number)+" ("+closed.name+")")
 	}
 	if limit > 0 && len(raw) > limit && len(c.field.typ.components) > 0 && !c.list.full() {
-		if n := utf8.RuneCountInString(v.Text()); n > limit {
+		if n := c.length(v, raw); n > limit {
 			c.list.add(CodeTooLong, Info, c.path(c.leafPath(p)), v.Offset(),
 				strconv.Itoa(n)+" characters, the datatype allows "+strconv.Itoa(limit)+" in "+c.d.version.String())
 		}
@@ -108,7 +107,12 @@ func (c *checker) tooDeep(p hl7.Position, v hl7.Value, typ *datatype) {
 	if p.Subcomponent > 1 {
 		path.Subcomponent = p.Subcomponent
 	}
-	c.list.add(CodeComponentUnknown, Warning, c.path(path), v.Offset(), typ.name+" has no parts; a delimiter in a text must be escaped")
+	text := typ.name + " has no parts"
+	switch typ.name {
+	case "ST", "TX", "FT":
+		text += "; a delimiter in a text must be escaped"
+	}
+	c.list.add(CodeComponentUnknown, Warning, c.path(path), v.Offset(), text)
 }
 
 // tooMany reports a part beyond the last of its datatype.

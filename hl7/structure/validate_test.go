@@ -121,6 +121,8 @@ func TestFields(t *testing.T) {
 		{"long where no version says", adt("2.7", pid, "PV1|1|INPATIENT"), ""},
 		{"characters are counted, not bytes", adt("2.3.1", "PID|1||1||李^娜||||||||||||||"+strings.Repeat("号", 16), pv1), ""},
 
+		{"escapes count as what they stand for", adt("2.3.1", pid, pv1, `AL1|1||X||abcdefghij\T\\T\\T\\T\\T\`), ""},
+
 		{"no number", oru("OBX|1|NM|A^B^L||<5||||||F"), "datatype OBX-5"},
 		{"numbers", oru("OBX|1|NM|A^B^L||-5.~+.5~007~0||||||F"), ""},
 		{"a sign alone", oru("OBX|1|NM|A^B^L||-||||||F"), "datatype OBX-5"},
