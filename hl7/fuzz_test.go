@@ -69,7 +69,7 @@ func FuzzParse(f *testing.F) {
 
 // FuzzPath: a path that is accepted has a canonical form that means the same.
 func FuzzPath(f *testing.F) {
-	for _, s := range []string{"PID-3[2].4.1", "PID-3(2).1", "PID.3.1", "OBX(2)-5", "/PID-3", "ZXX", "", "PID-0", "PID-3[", "PID-1000001"} {
+	for _, s := range []string{"PID-3[2].4.1", "PID-3(2).1", "PID.3.1", "OBX(2)-5", "/PID-3", "OBR[2]/OBX[3]-5", "/ORC(1)/OBR", "A/", "ZXX", "", "PID-0", "PID-3[", "PID-1000001"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {

@@ -238,3 +238,39 @@ func canonical(m *Message) []byte {
 	}
 	return out
 }
+
+// FuzzJoiner: whatever parts come in whatever order, memory stays in its bounds,
+// what is given out can be joined, and nothing is left behind.
+func FuzzJoiner(f *testing.F) {
+	f.Add([]byte{0o10, 0o12, 0o21, 0o20, 0o01, 0o10})
+	f.Add([]byte{0o11, 0o111, 0o11, 0o10})
+	f.Add([]byte{0o01, 0o12, 0o02, 0o20})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		const limit = 3000
+		j := NewJoiner(limit)
+		pointers := []string{"", "p", "q", "r"}
+		for i, b := range script {
+			msg := msh14("1", pointers[b&3]) + "\rOBX|" + string(rune('a'+b>>6)) + "\rDSC|" + pointers[b>>3&3] + "\r"
+			parts, err := j.Add(string(rune('A'+b>>5&1)), parse(t, msg), ackTime.Add(time.Duration(i)*time.Second))
+			if n, size := j.Waiting(); size > limit || size < n*partCost {
+				t.Fatalf("%d messages of %d bytes", n, size)
+			}
+			if parts == nil {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Join(parts.Raw, Options{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before, _ := j.Waiting()
+		if given := j.Expire(ackTime.Add(time.Hour * 1e5)); len(given) != before {
+			t.Fatalf("%d given up of %d", len(given), before)
+		}
+		if n, size := j.Waiting(); n != 0 || size != 0 {
+			t.Fatalf("%d messages of %d bytes are left", n, size)
+		}
+	})
+}

@@ -65,7 +65,7 @@ func run(here string) error {
 		}
 		all = append(all, got...)
 	}
-	fmt.Println("left out: Go codecs (kardianos/hl7, golevel7v2, go-hl7, simhospital): no module proxy here serves them")
+	fmt.Println("left out: Go codecs (kardianos/hl7, golevel7v2, go-hl7, simhospital): they could not be obtained")
 	return table(all, corpora)
 }
 
