@@ -3,12 +3,15 @@
 package usb
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"cardferry/drivers"
+	"cardferry/drivers/rig/usbmock"
 	"cardferry/drivers/rig/usbsim"
 )
 
@@ -119,6 +122,50 @@ func TestDevicesThatAreThereAlready(t *testing.T) {
 	b.want(drivers.Attached)
 	b.stop()
 	b.silent()
+}
+
+// libusb may stop telling what happens on the bus; then the driver looks for itself.
+func TestDevicesAreFoundWhenNobodyWatchesTheBus(t *testing.T) {
+	usbmock.Need(t)
+	bus, err := openBus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked, events := make(chan string, 1000), make(chan drivers.Event, 10)
+	d := New(Config{Approved: func(id string) bool { looked <- id; return true }})
+	a := &attendance{d: d, bus: bus, devices: map[address]*attended{}, emit: func(e drivers.Event) { events <- e }}
+	h := &hotplug{changed: make(chan struct{}), ended: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	plug(t, usbsim.NewPOSScanner("BEFORE"))
+	go func() { a.run(ctx, h); close(done) }()
+	for late, found := time.After(patience), false; !found; { // until the bus has it
+		select {
+		case <-looked:
+			found = true
+		case h.changed <- struct{}{}:
+		case <-late:
+			t.Fatal("the first scanner is not found")
+		}
+	}
+	close(h.ended)
+	plug(t, usbsim.NewPOSScanner("AFTER"))
+	for _, serial := range []string{"BEFORE", "AFTER"} {
+		select {
+		case e := <-events:
+			if e.Type != drivers.Attached || !strings.HasSuffix(e.Reader.Name, serial) {
+				t.Errorf("event %q of %s", e.Type, e.Reader.Name)
+			}
+		case <-time.After(patience):
+			t.Errorf("%s is not found", serial)
+		}
+	}
+	cancel()
+	<-done
+	a.end()
+	if err := bus.close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestPlugCycles(t *testing.T) {

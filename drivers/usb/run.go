@@ -61,6 +61,17 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 			emit(e)
 		}
 	}}
+	a.run(ctx, h)
+	a.end()
+	if !endsWithin(grace, h.ended) || a.stuck {
+		return nil // libusb cannot be closed under a transfer
+	}
+	return b.close()
+}
+
+// run looks at the bus whenever it changed, until ctx ends.
+func (a *attendance) run(ctx context.Context, h *hotplug) {
+	watched := h.ended // nil once nobody watches
 	for ctx.Err() == nil {
 		listed, sure := a.look()
 		a.decide(ctx)
@@ -68,22 +79,19 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 		switch {
 		case !sure:
 			again = time.After(askAgain)
-		case !listed || h.changed == nil:
+		case !listed || watched == nil:
 			again = time.After(relist)
 		}
 		select {
 		case <-ctx.Done():
 		case <-h.changed:
 			sleep(ctx, calm)
-		case <-d.recheck:
+		case <-a.d.recheck:
+		case <-watched:
+			watched = nil
 		case <-again:
 		}
 	}
-	a.end()
-	if !endsWithin(grace, h.ended) || a.stuck {
-		return nil // libusb cannot be closed under a transfer
-	}
-	return b.close()
 }
 
 // endsWithin waits for the end of something and says whether it came in time.
