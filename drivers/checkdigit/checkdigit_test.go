@@ -15,7 +15,7 @@ func TestAlgorithms(t *testing.T) {
 		bad  map[string]string // what is wrong: number
 	}{
 		{"cn-id", []string{"990101190001010018", "11010519491231002X", "11010519491231002x"}, map[string]string{
-			"wrong digit": "990101190001010017", "no such day": "990101190002300011", "letter": "9901011900010A0018", "short": "99010119000101001", "transposed": "990101190001010108"}},
+			"wrong digit": "990101190001010017", "no such day": "990101190002300011", "born in the year 1": "990101000101010015", "letter": "9901011900010A0018", "short": "99010119000101001", "transposed": "990101190001010108"}},
 		{"tw-id", []string{"A123456789", "A200000003", "A800000014", "AB12345677"}, map[string]string{
 			"wrong digit": "A123456788", "sex digit 3": "A323456789", "lower case": "a123456789", "second letter E": "AE12345677", "transposed": "A123457689"}},
 		{"thai-cid", []string{"1101700230708"}, map[string]string{

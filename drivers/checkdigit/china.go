@@ -16,7 +16,7 @@ type CNResident struct {
 }
 
 // ParseCNResident checks the length, the ISO 7064 MOD 11-2 check character and
-// that the birth date exists. It accepts a lower-case x. The region code is not
+// that the birth date exists and is not before 1800. It accepts a lower-case x. The region code is not
 // checked: cards keep codes of regions that have been abolished.
 func ParseCNResident(s string) (CNResident, bool) {
 	if len(s) != 18 {
@@ -39,7 +39,7 @@ func ParseCNResident(s string) (CNResident, bool) {
 		return CNResident{}, false
 	}
 	birth, err := time.Parse("20060102", s[6:14])
-	if err != nil {
+	if err != nil || birth.Year() < 1800 {
 		return CNResident{}, false
 	}
 	seq, _ := strconv.Atoi(s[14:17])
