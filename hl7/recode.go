@@ -217,6 +217,11 @@ func (r *recoder) literal(raw, structure []byte) error {
 		if err != nil {
 			return err
 		}
+		if text == `""` && len(structure) > len(text) { // announced quotes are no null value
+			enc, err := r.to.escape(text)
+			r.out = append(r.out, enc...)
+			return err
+		}
 		raw, structure = []byte(text), []byte(text)
 		encode = func(b []byte) ([]byte, error) { return r.to.cs.encode(string(b)) }
 	}
