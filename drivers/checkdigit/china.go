@@ -16,8 +16,8 @@ type CNResident struct {
 }
 
 // ParseCNResident checks the length, the ISO 7064 MOD 11-2 check character and
-// that the birth date exists and is not before 1800. It accepts a lower-case x. The region code is not
-// checked: cards keep codes of regions that have been abolished.
+// that the birth date exists and is not before 1800. It accepts a lower-case x. The
+// region code is not checked: cards keep codes of regions that have been abolished.
 func ParseCNResident(s string) (CNResident, bool) {
 	if len(s) != 18 {
 		return CNResident{}, false

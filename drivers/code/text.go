@@ -25,9 +25,8 @@ var utf8BOM = []byte("\xEF\xBB\xBF")
 // and GB 18030 otherwise, which is what Chinese scanners send. A byte order mark,
 // C0 controls (except line ends and the separators FS, GS, RS and US, which structure
 // machine readable zones, GS1 and ISO/IEC 15434 codes) and white space at the ends are
-// dropped. Lossy says that some
-// bytes had no meaning in the charset and became U+FFFD. An unknown charset is an
-// error.
+// dropped. Lossy says that some bytes had no meaning in the charset and became U+FFFD.
+// An unknown charset is an error.
 func Text(scan []byte, charset string) (text string, lossy bool, err error) {
 	var enc encoding.Encoding
 	switch {

@@ -9,8 +9,9 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// parseCBOR reads one CBOR data item (RFC 8949). Integer keys are their decimal
-// text, byte strings upper-case hex, epoch times RFC 3339; other tags are looked through, null is absent.
+// parseCBOR reads one CBOR data item (RFC 8949). Integer keys are their decimal text,
+// byte strings upper-case hex, epoch times RFC 3339; other tags are looked through, null
+// is absent.
 type parseCBOR struct{}
 
 func (*parseCBOR) kinds() (in, out Kind) { return KindBytes, KindDocument }

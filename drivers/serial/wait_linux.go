@@ -70,8 +70,8 @@ func (n *nodeWatch) read(name string) {
 	}
 }
 
-// mentions says whether one of the inotify events is about name, "" being any. An event is a
-// header of 16 bytes in native byte order, whose last word is the size of the name
+// mentions says whether one of the inotify events is about name, "" being any. An event
+// is a header of 16 bytes in native byte order, whose last word is the size of the name
 // that follows, padded with zeros (inotify(7)).
 func mentions(events []byte, name string) bool {
 	for len(events) >= unix.SizeofInotifyEvent {
