@@ -2,31 +2,55 @@ package structure
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"cardferry/hl7"
 )
 
-// write makes the segments of a grammar: only what is required, or everything
-// that may stand, repeated where it may repeat.
-func (g *grammar) write(at int, all bool, out []string) []string {
-	n := &g.nodes[at]
-	if n.optional && !all {
-		return out
+// howOften says how often an element that may be left out, or repeated, is written.
+type howOften func(optional, many bool) int
+
+func least(optional, _ bool) int {
+	if optional {
+		return 0
 	}
-	times := 1
-	if n.many && all {
-		times = 2
+	return 1
+}
+
+func most(_, many bool) int {
+	if many {
+		return 2
 	}
-	for range times {
-		if n.kind == segmentNode {
-			out = append(out, n.name)
+	return 1
+}
+
+func anything(r *rand.Rand) howOften {
+	return func(optional, many bool) int {
+		n := r.IntN(4)
+		if !many {
+			n = min(n, 1)
+		}
+		if !optional {
+			n = max(n, 1)
+		}
+		return n
+	}
+}
+
+// write makes the segments of a grammar.
+func (g *grammar) write(at int, n howOften, out []string) []string {
+	e := &g.nodes[at]
+	for range n(e.optional, e.many) {
+		if e.kind == segmentNode {
+			out = append(out, e.name)
 			continue
 		}
-		for kid := n.child; kid != 0; kid = g.nodes[kid].next {
-			out = g.write(kid, all, out)
-			if n.kind == choice {
+		for kid := e.child; kid != 0; kid = g.nodes[kid].next {
+			out = g.write(kid, n, out)
+			if e.kind == choice {
 				break
 			}
 		}
@@ -35,7 +59,7 @@ func (g *grammar) write(at int, all bool, out []string) []string {
 }
 
 // TestEveryStructure writes the least and the most each structure of each version
-// allows; nothing may be found in the order of the segments. Then it leaves out
+// allows, and something between; nothing may be found in the order of the segments. Then it leaves out
 // one required segment after the other; each must be missed.
 func TestEveryStructure(t *testing.T) {
 	order := func(v version, structure string, segments []string) []Finding {
@@ -52,20 +76,24 @@ func TestEveryStructure(t *testing.T) {
 		c.structure()
 		return c.list.sorted(1000)
 	}
+	ways := map[string]howOften{"least": least, "most": most}
+	for i := range 20 {
+		ways[fmt.Sprintf("random %d", i)] = anything(rand.New(rand.NewPCG(uint64(i), 0)))
+	}
 	for v := range versions {
 		d := dialects[v]()
 		for name, g := range d.messages {
-			for _, all := range []bool{false, true} {
-				segments := g.write(0, all, nil)[1:]
+			for how, n := range ways {
+				segments := g.write(0, n, nil)[1:]
 				for _, f := range order(version(v), name, segments) {
 					if f.Code != CodeSegmentUnknown && f.Code != CodeStructureMismatch { // of structures older or newer than the version
-						t.Errorf("%s in %s, all %v: %s %s: %s", name, d.version, all, f.Code, f.Path, f.Text)
+						t.Errorf("%s in %s, %s: %s %s: %s", name, d.version, how, f.Code, f.Path, f.Text)
 					}
 				}
 			}
-			least := g.write(0, false, nil)[1:]
-			for i, gone := range least {
-				rest := append(append([]string{}, least[:i]...), least[i+1:]...)
+			required := g.write(0, least, nil)[1:]
+			for i, gone := range required {
+				rest := slices.Delete(slices.Clone(required), i, i+1)
 				missed := false
 				for _, f := range order(version(v), name, rest) {
 					missed = missed || f.Code == CodeSegmentMissing && f.Path == gone || f.Code == CodeSegmentOrder

@@ -74,6 +74,8 @@ func TestOrderOfSegments(t *testing.T) {
 		{"result before its request", message("ORU^R01^ORU_R01", "2.5.1", pid, obx, obr), "segment_order OBX"},
 		{"part of a group without its head", message("ADT^A01^ADT_A01", "2.5.1", evn, pid, pv1, "IN2|1"), "segment_missing IN1"},
 		{"one of several", message("ORM^O01^ORM_O01", "2.3.1", pid, "ORC|NW|1", "RXO|C^T^L|1||U^U^L", "ORC|NW|2", "ODS|D||S^T^L"), ""},
+		{"several orders", message("OML^O21^OML_O21", "2.5.1", pid, "ORC|NW|1", "OBR|1|1||A^B^L", "SPM|1|||BLD^Blood^L", "ORC|NW|2", "OBR|2|2||A^B^L"), ""},
+		{"an order with a prior result", message("OML^O21^OML_O21", "2.5.1", pid, "ORC|NW|1", "OBR|1|1||A^B^L", pid, "ORC|RE|0", "OBR|1|0||A^B^L", obx, "ORC|NW|2", "OBR|2|2||A^B^L"), ""},
 		{"two patients", message("ADT^A17^ADT_A17", "2.5.1", evn, pid, pv1, "PID|2||2^^^HIS^MR||Wu^Min", pv1), ""},
 		{"continuation", message("ORU^R01^ORU_R01", "2.5.1", pid, obr, obx, "ADD|more", "DSC|1"), ""},
 		{"event without MSH-9.3", message("ADT^A28", "2.3.1", "EVN||20260102", pid, pv1), ""},
