@@ -212,6 +212,10 @@ func (c *charset) structure(b []byte) []byte {
 	return s
 }
 
+// western says whether the set is for Western European languages, whose texts
+// hardly ever look Chinese.
+func (c *charset) western() bool { return c == csLatin1 || c == csLatin9 || c == csWindows1252 }
+
 // torn says whether b ends inside a character, so that a delimiter written
 // behind it would be taken for the rest.
 func (c *charset) torn(b []byte) bool {

@@ -48,6 +48,9 @@ func TestCharsets(t *testing.T) {
 		{"UTF-8", "UTF-8", unicode.UTF8, Options{}, "é", "UTF-8", nil},
 		{"UNICODE", "UNICODE", unicode.UTF8, Options{}, "é", "UTF-8", nil},
 		{"ASCII", "ASCII", unicode.UTF8, Options{}, "DOE", "US-ASCII", nil},
+		{"ASCII declared, Chinese sent", "ASCII", simplifiedchinese.GB18030, Options{}, "张伟", "GB18030", []WarningCode{WarnCharsetMismatch}},
+		{"ASCII declared, UTF-8 sent", "ASCII", unicode.UTF8, Options{DefaultCharset: "GBK"}, "张伟", "UTF-8", []WarningCode{WarnCharsetMismatch}},
+		{"ASCII declared, the listener's default sent", "ISO IR6", traditionalchinese.Big5, Options{DefaultCharset: "Big5"}, "許功蓋", "Big5", []WarningCode{WarnCharsetMismatch}},
 		{"8859/1", "8859/1", charmap.ISO8859_1, Options{}, "Müller", "ISO-8859-1", nil},
 		{"8859/2", "8859/2", charmap.ISO8859_2, Options{}, "Łódź", "ISO-8859-2", nil},
 		{"8859/5", "8859/5", charmap.ISO8859_5, Options{}, "Иван", "ISO-8859-5", nil},
@@ -167,6 +170,7 @@ func TestDeclaredWinsAndMismatchIsShown(t *testing.T) {
 		warn            WarningCode
 	}{
 		{"Latin-1 declared, UTF-8 sent", header18("8859/1") + "\rPID|1||é", "Ã©", WarnCharsetMismatch},
+		{"Latin-1 declared, GB 18030 sent", header18("8859/1") + "\rPID|1||\xd5\xc5\xce\xb0", "ÕÅÎ°", WarnCharsetMismatch},
 		{"C1 range of Latin-1", header18("8859/1") + "\rPID|1||\x80x", "\u0080x", WarnCharsetC1},
 		{"UTF-8 declared, Latin-1 sent", header18("UNICODE UTF-8") + "\rPID|1||\xe9x", "\uFFFDx", WarnCharsetInvalid},
 		{"GB 18030 declared, broken", header18("GB 18030-2000") + "\rPID|1||\xff", "\uFFFD", WarnCharsetInvalid},

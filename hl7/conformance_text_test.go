@@ -138,6 +138,8 @@ func TestConformanceCharsets(t *testing.T) {
 			}
 		}},
 		{name: "the declared set wins over the bytes, and the difference is shown", msg: in("8859/1") + "é", text: said("Ã©"), warn: []WarningCode{WarnCharsetMismatch}},
+		{name: "ASCII declared and other bytes: as if nothing were declared, and shown", msg: in("ASCII") + "\xb0\x7c\xd5\xc5^b", opt: Options{DefaultCharset: "GB18030"},
+			text: map[string]string{"NTE-3": "皘张", "NTE-3.2": "b"}, warn: []WarningCode{WarnCharsetMismatch}},
 		{name: "the sender's setting wins over the declared set", msg: in("8859/1") + "张", opt: Options{Charset: "UTF-8"}, text: said("张"), check: wantCharset("UTF-8")},
 		{name: "some values in another set than declared: UTF-8", msg: in("UTF-8") + "张伟\rNTE|2||" + wire(t, gbk, "张伟"),
 			text: map[string]string{"NTE-3": "张伟"}, raw: map[string]string{"NTE[2]-3": wire(t, gbk, "张伟")}, warn: []WarningCode{WarnCharsetInvalid, WarnCharsetMixed}},

@@ -21,6 +21,7 @@ const (
 	fromGuess   // MSH-18 empty, guessed
 	fromDefault // MSH-18 empty, the listener's default
 	fromUnknown // MSH-18 names a set this package does not have
+	fromBroken  // MSH-18 says ASCII, which the bytes are not
 )
 
 // wideOrder is the byte order of a UTF-16 message.
@@ -142,7 +143,8 @@ func (h *header) pickCharset(o Options, bom bool) error {
 		return nil
 	}
 	declared, empty := h.declared()
-	if declared != nil {
+	broken := declared == csASCII && !isASCII(v.b)
+	if declared != nil && !broken {
 		v.cs, h.source = declared, fromMSH18
 		return nil
 	}
@@ -157,7 +159,10 @@ func (h *header) pickCharset(o Options, bom bool) error {
 	default:
 		v.cs, h.source = guessCharset(v.b), fromGuess
 	}
-	if !empty {
+	switch {
+	case broken:
+		h.source = fromBroken
+	case !empty:
 		h.source = fromUnknown
 	}
 	return nil

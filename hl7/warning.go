@@ -25,7 +25,7 @@ const (
 	WarnEscapeLiteral   WarningCode = "escape_literal"     // \Z..\, \C..\, \M..\: kept as written
 	WarnCharsetUnknown  WarningCode = "charset_unknown"    // MSH-18 names a set that is not known
 	WarnCharsetGuessed  WarningCode = "charset_guessed"    // MSH-18 empty, set guessed from the bytes
-	WarnCharsetMismatch WarningCode = "charset_mismatch"   // another set is declared but the bytes are UTF-8
+	WarnCharsetMismatch WarningCode = "charset_mismatch"   // another set is declared than the bytes are in: UTF-8, Chinese, or not ASCII
 	WarnCharsetInvalid  WarningCode = "charset_invalid"    // bytes that are wrong in the set
 	WarnCharsetMixed    WarningCode = "charset_mixed"      // some values are UTF-8 and some are not
 	WarnCharsetC1       WarningCode = "charset_c1"         // 8859/x with 80-9F: probably windows-125x
@@ -134,6 +134,8 @@ func (m *Message) warnCharset(w *warnings) {
 		w.add(WarnCharsetUnknown, at)
 	case fromGuess:
 		w.add(WarnCharsetGuessed, at)
+	case fromBroken:
+		w.add(WarnCharsetMismatch, at)
 	}
 	b, cs := m.cur.b, m.cur.cs
 	high := bytes.IndexFunc(b, func(r rune) bool { return r >= utf8.RuneSelf })
@@ -144,7 +146,7 @@ func (m *Message) warnCharset(w *warnings) {
 			w.add(WarnCharsetInvalid, j)
 		}
 	default:
-		if high >= 0 && utf8.Valid(b) {
+		if high >= 0 && (utf8.Valid(b) || cs.western() && guessCharset(b) == csGB18030) && m.source != fromBroken {
 			w.add(WarnCharsetMismatch, high)
 		}
 		if j := indexC1(b); j >= 0 && strings.HasPrefix(cs.name, "ISO-8859-") {
