@@ -104,8 +104,15 @@ func BenchmarkParseED1MB(b *testing.B) {
 	}
 }
 
+func manyOBX() []byte {
+	return append(admission(), strings.Repeat("OBX|1|NM|718-7^Hemoglobin [Mass/volume] in Blood^LN||13.20|g/dL|12.0-16.0|N|||F|||20260102030405+0800\r", 8000)...)
+}
+
+// BenchmarkParse8000OBX reads five values of a message with 8000 results, one of
+// them from the last.
 func BenchmarkParse8000OBX(b *testing.B) {
-	msg := append(admission(), strings.Repeat("OBX|1|NM|718-7^Hemoglobin [Mass/volume] in Blood^LN||13.20|g/dL|12.0-16.0|N|||F|||20260102030405+0800\r", 8000)...)
+	msg := manyOBX()
+	paths := [...]string{"MSH-10", "PID-3[2].1", "PID-5.1", "OBX-5", "OBX[8000]-5"}
 	b.SetBytes(int64(len(msg)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -113,6 +120,46 @@ func BenchmarkParse8000OBX(b *testing.B) {
 		if err != nil || len(m.Segments()) < 8000 {
 			b.Fatal(err)
 		}
+		for _, p := range paths {
+			if v, err := m.Get(p); err != nil || v.Kind() != Text {
+				b.Fatal(p, err)
+			}
+		}
+	}
+}
+
+// BenchmarkEveryOBX reads a value of each of 8000 results in one pass.
+func BenchmarkEveryOBX(b *testing.B) {
+	m := parse(b, string(manyOBX()))
+	b.SetBytes(int64(len(m.Bytes())))
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for _, s := range m.All("OBX") {
+			n += len(s.Field(5).Raw())
+		}
+		if n != 8000*len("13.20") {
+			b.Fatal(n)
+		}
+	}
+}
+
+// BenchmarkBuild writes a result with 20 values.
+func BenchmarkBuild(b *testing.B) {
+	h := testHeader()
+	b.ReportAllocs()
+	for b.Loop() {
+		m := NewMessage(h)
+		m.Segment("PID").Set(3, CX{ID: "100001", Authority: HD{NamespaceID: "HIS"}, Type: "MR"}).Set(5, XPN{Family: "张", Given: "伟"})
+		m.Segment("OBR").Text(1, "1").Set(4, CWE{Code: "24323-8", Text: "Comprehensive metabolic panel", System: "LN"})
+		for range 20 {
+			m.Segment("OBX").Text(2, "NM").Set(3, CWE{Code: "718-7", Text: "Hemoglobin", System: "LN"}).Text(5, "13.20").Text(11, "F")
+		}
+		out, err := m.Bytes()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(len(out)))
 	}
 }
 

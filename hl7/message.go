@@ -8,6 +8,12 @@
 // structure: unknown segments, extra fields and wrong order are kept as they
 // are and, where a person should know, told by [Message.Warnings].
 //
+// Values are read by path ([Message.Get]), by walking ([Message.All],
+// [Message.Groups], [Message.Leaves]) and as the common datatypes ([Value.CX],
+// [Value.XPN], [Value.Time], [Segment.Observation]). [Message.Set] edits in place,
+// a [Builder] writes new messages, [ACK] answers. [Split] takes batches apart,
+// [Joiner] and [Join] put continued messages together.
+//
 // Errors and warnings carry codes and offsets, never content.
 package hl7
 
