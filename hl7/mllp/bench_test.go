@@ -3,6 +3,7 @@ package mllp
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os"
@@ -174,23 +175,45 @@ func BenchmarkGroupCommit(b *testing.B) {
 // BenchmarkIdleConnections is what a connection costs that has sent a message
 // and now waits: both ends of it, as they live in one process here.
 func BenchmarkIdleConnections(b *testing.B) {
-	const conns = 1000
-	for b.Loop() {
-		addr, _ := serve(b, &Server{Handler: echo(), MaxConns: conns})
-		before, heap := resident(b), inUse()
-		for range conns {
-			s := dial(b, addr)
-			s.r.Reset(s.conn)
-			if _, err := s.conn.Write(AppendFrame(nil, typical("1"))); err != nil {
-				b.Fatal(err)
+	ca := newAuthority(b)
+	for _, tt := range []struct {
+		name   string
+		server *Server
+		client *tls.Config
+	}{{"plain", &Server{}, nil}, {"TLS", tlsServer(b, ca), tlsClient(b, ca)}} {
+		b.Run(tt.name, func(b *testing.B) {
+			const conns = 1000
+			for b.Loop() {
+				s := &Server{Handler: echo(), MaxConns: conns, TLS: tt.server.TLS}
+				addr, _ := serve(b, s)
+				before, heap := resident(b), inUse()
+				for range conns {
+					idle(b, addr, tt.client)
+				}
+				b.ReportMetric(float64(inUse()-heap)/conns, "B/conn")
+				b.ReportMetric(float64(resident(b)-before)/(1<<20), "MB-resident/1000")
+				if open := s.Stats().Open; open != conns {
+					b.Fatalf("%d connections are open", open)
+				}
 			}
-			if _, err := s.conn.Read(make([]byte, 1024)); err != nil {
-				b.Fatal(err)
-			}
-			s.r = nil
-		}
-		b.ReportMetric(float64(inUse()-heap)/conns, "B/conn")
-		b.ReportMetric(float64(resident(b)-before)/(1<<20), "MB-resident/1000")
+		})
+	}
+}
+
+// idle leaves a connection behind on which one message was answered.
+func idle(b *testing.B, addr string, config *tls.Config) {
+	conn := dial(b, addr).conn
+	if config != nil {
+		config := config.Clone()
+		config.ServerName = "127.0.0.1"
+		conn = tls.Client(conn, config)
+		b.Cleanup(func() { _ = conn.Close() })
+	}
+	if _, err := conn.Write(AppendFrame(nil, typical("1"))); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1024)); err != nil {
+		b.Fatal(err)
 	}
 }
 

@@ -3,8 +3,10 @@
 // is sent as VT, message, FS, CR.
 //
 // What is received is read tolerantly: an FS without its CR ends the message, a
-// late CR is swallowed, line feeds, NULs and other bytes between frames are
-// counted and skipped. What is sent is strict, one write per frame. Nothing here
+// late CR is swallowed, an FS or VT in a field is data, line feeds, NULs and other
+// bytes between frames are counted and skipped. What a sender has begun and not
+// ended is never a message. What is sent is strict, and no frame is split over two
+// writes; the answers to messages that came together may share one. Nothing here
 // logs or counts content.
 package mllp
 

@@ -38,7 +38,7 @@ type Reply struct {
 
 // Handler takes one message in and returns its acknowledgement. It is called for
 // one message of a connection at a time, in order, and for many connections at
-// once; the next message is not read before it returned, so it answers only
+// once; the next message is not looked at before it returned, so it answers only
 // after the message is durable. It owns msg. The context ends when the server
 // was told to stop and the drain time is over.
 type Handler func(ctx context.Context, msg []byte, peer Peer) Reply
@@ -48,14 +48,19 @@ type Handler func(ctx context.Context, msg []byte, peer Peer) Reply
 type Server struct {
 	Handler Handler // required
 
-	// TLS makes this a TLS port. TLS 1.2 is the minimum whatever it says; set
-	// ClientAuth to tls.RequireAndVerifyClientCert and ClientCAs for mutual TLS.
+	// TLS makes this a TLS port; set ClientAuth to tls.RequireAndVerifyClientCert and
+	// ClientCAs for mutual TLS. GetCertificate and GetConfigForClient are asked for
+	// every connection, so certificates can change while the server runs. Whatever
+	// either says, TLS 1.2 is the minimum and a client certificate that was not
+	// verified is refused.
 	TLS *tls.Config
 	// Allow lists the networks senders may connect from; empty allows all.
 	Allow []netip.Prefix
 
-	MaxMessage int           // bytes; DefaultMaxMessage
-	MaxPartial int           // bytes of unfinished messages over 32 KB on all connections together; 8 × MaxMessage
+	MaxMessage int // bytes; DefaultMaxMessage
+	// MaxPartial limits the bytes of unfinished messages over 32 KB on all
+	// connections together; above it the one that holds most ends. 8 × MaxMessage.
+	MaxPartial int
 	MaxConns   int           // connections at a time; 256
 	Rate       float64       // messages per second on one connection; 0 no limit
 	Idle       time.Duration // between messages; 0 no limit (TCP keep-alive finds dead peers)
