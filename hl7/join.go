@@ -99,7 +99,8 @@ func (j *joining) translate(m *Message) (*Message, error) {
 		}
 	}
 	to := j.first.cur
-	if m.wide == narrow && m.cur.cs == to.cs && m.cur.d == to.d {
+	same := m.cur.cs == to.cs || m.undeclared() && j.first.undeclared()
+	if m.wide == narrow && same && m.cur.d == to.d {
 		return m, nil
 	}
 	b, err := m.Recode(to.cs.name, to.d)
@@ -107,6 +108,16 @@ func (j *joining) translate(m *Message) (*Message, error) {
 		return nil, err
 	}
 	return Parse(b, Options{Charset: to.cs.name, MaxSize: maxSize})
+}
+
+// undeclared says whether the character set was concluded from the bytes, which
+// say more when all parts are together.
+func (m *Message) undeclared() bool {
+	switch m.source {
+	case fromOptions, fromMSH18, fromBOM:
+		return false
+	}
+	return true
 }
 
 func (j *joining) part(m *Message, first bool) {

@@ -38,6 +38,8 @@ func TestJoin(t *testing.T) {
 			msh14("1", "") + "||||UNICODE UTF-8\rOBX|1|TX|||医院\\F\\a\\S\\b||F\r"},
 		{"half a character at each side of the cut", []string{msh14("1", "") + "||||GBK\rOBX|1|TX|||\xb0\rADD\rDSC|p1\r", msh14("2", "p1") + "||||GBK\rADD|\xa1\r"},
 			msh14("1", "") + "||||GBK\rOBX|1|TX|||\xb0\xa1\r"},
+		{"half a character at each side of the cut, no set declared", []string{msh14("1", "") + "\rPID|1\rOBX|1|TX|||\xd5\xc5\xce\rADD\rDSC|p1\r", msh14("2", "p1") + "\rADD|\xb0\r"},
+			msh14("1", "") + "\rPID|1\rOBX|1|TX|||\xd5\xc5\xce\xb0\r"},
 		{"the last part has not come", []string{msh14("1", "") + "\rOBX|1\rDSC|p1\r"}, msh14("1", "") + "\rOBX|1\r"},
 	}
 	for _, tt := range tests {
