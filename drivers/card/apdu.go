@@ -17,6 +17,7 @@ const (
 // 256 short, up to 65536 extended.
 type command struct {
 	builtin          bool // of a step of the engine's own, see permitBuiltin
+	document         bool // of the step emrtd, see permitDocument
 	cla, ins, p1, p2 byte
 	data             []byte
 	ne               int

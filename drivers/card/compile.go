@@ -7,6 +7,7 @@ import (
 
 	"cardferry/drivers"
 	"cardferry/drivers/decode"
+	"cardferry/drivers/emrtd"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -237,6 +238,10 @@ func (c *stepCheck) operation(st *step, at *yaml.Node, macros decode.Ordered[mac
 		for _, n := range op.As.names() {
 			c.captures[n] = decode.KindText
 		}
+	case *readDocument:
+		for n := range op.texts(&emrtd.Document{}) {
+			c.captures[n] = decode.KindText
+		}
 	case *memoryCard:
 		c.memory = true
 	case *readMemory:
@@ -259,31 +264,41 @@ func (c *stepCheck) operation(st *step, at *yaml.Node, macros decode.Ordered[mac
 }
 
 // checkPrompts checks that steps ask at most once, where nothing is repeated or caught,
-// and that the profile says what is told without an answer.
+// that what is answered has its use, and that the profile says what is told without an
+// answer.
 func (p *Profile) checkPrompts(d *decode.Decoder, root *yaml.Node) {
-	asks := func(st step) bool { _, ok := st.op.(*prompt); return ok }
 	all, top := 0, 0
 	for _, st := range p.everyStep() {
-		if asks(*st) {
+		switch st.op.(type) {
+		case *prompt, *readDocument:
 			all++
 		}
 	}
 	for i := range p.variants {
-		n := 0
+		var asked promptWord
+		uses := 0
 		for _, st := range p.variants[i].Steps {
-			if asks(st) {
-				n++
+			switch op := st.op.(type) {
+			case *prompt:
+				if top++; asked != "" {
+					d.Fail(root, "a card is asked for once: steps hold more than one prompt")
+				}
+				asked = op.Kind
+			case *readDocument:
+				top++
+				if uses++; uses > 1 || string(asked) != string(op.Key) {
+					d.Fail(root, "emrtd stands once, after a prompt of the kind of its key")
+				}
 			}
 		}
-		if n > 1 {
-			d.Fail(root, "a card is asked for once: steps hold more than one prompt")
+		if uses == 0 && (asked == promptWord(PromptMRZ) || asked == promptWord(PromptCAN)) {
+			d.Fail(root, "a prompt for mrz or can is for emrtd, which stands after it")
 		}
-		top += n
 	}
 	p.asks = all > 0
 	switch {
 	case all != top:
-		d.Fail(root, "prompt stands in steps itself, not in a probe, a macro, try or for-each")
+		d.Fail(root, "prompt and emrtd stand in steps itself, not in a probe, a macro, try or for-each")
 	case p.asks && p.spec.Says == nil:
 		d.Fail(root, "a profile that prompts needs says: what is told without an answer")
 	case !p.asks && p.spec.Says != nil && (p.spec.Steps != nil || p.spec.Variants != nil):

@@ -11,6 +11,7 @@ import (
 
 	"cardferry/drivers"
 	"cardferry/drivers/decode"
+	"cardferry/drivers/emrtd"
 )
 
 // Options are what a site gives its engine.
@@ -20,6 +21,10 @@ type Options struct {
 	MifareKeys func(name string) ([]byte, bool)
 	// Keys are the public keys that signed fields are checked with.
 	Keys decode.Keys
+	// TravelAuthorities are the country signing authorities whose travel documents are
+	// checked; without any, reads of them have the warning document_signer_not_checked
+	// and prove no more than chip-read.
+	TravelAuthorities []emrtd.Authority
 	// Prompt puts a question to whoever holds the card and returns the answer, or
 	// ErrPromptDeclined, or when ctx ends. It is called from any goroutine, for
 	// several readers at a time, once for a presented card and never again by itself.
@@ -145,7 +150,7 @@ func (e *Engine) probe(ctx context.Context, p *Profile, v *variant, here *presen
 	if err := pause(ctx, time.Duration(t.Settle)-time.Since(here.since)); err != nil {
 		return nil, false, err
 	}
-	r := &run{s: s, p: p, v: v, captures: map[string]decode.Value{}, notes: map[string]string{}, trace: tr}
+	r := &run{s: s, p: p, v: v, captures: map[string]decode.Value{}, notes: map[string]string{}, trace: tr, authorities: e.options.TravelAuthorities}
 	_, err := r.steps(ctx, v.Match.Probe)
 	var refused *StatusError
 	if errors.As(err, &refused) {
@@ -168,12 +173,14 @@ func (e *Engine) probe(ctx context.Context, p *Profile, v *variant, here *presen
 }
 
 // told is the read of a card that is recognised and not read: what it needs, and what
-// was wrong with the answer to a prompt.
-func (p *Profile) told(warning string) drivers.Read {
+// was wrong with the answer to a prompt, or with the card.
+func (p *Profile) told(why *tellError) drivers.Read {
 	read := newRead(p.Name(), p.Label(), drivers.UIDOnly)
-	read.Warnings = []drivers.Warning{{Code: string(p.spec.Says.Code)}}
-	if warning != "" {
-		read.Warnings = append(read.Warnings, drivers.Warning{Code: warning})
+	if !why.instead {
+		read.Warnings = append(read.Warnings, drivers.Warning{Code: string(p.spec.Says.Code)})
+	}
+	if why.warning != "" {
+		read.Warnings = append(read.Warnings, drivers.Warning{Code: why.warning})
 	}
 	return read
 }
@@ -182,13 +189,13 @@ func (p *Profile) told(warning string) drivers.Read {
 func (e *Engine) finish(ctx context.Context, r *run) (drivers.Read, error) {
 	p := r.p
 	if p.spec.Says != nil && !p.asks {
-		return p.told(""), nil
+		return p.told(&tellError{}), nil
 	}
 	err := e.legs(ctx, r)
 	r.secret = ""
 	var told *tellError
 	if errors.As(err, &told) {
-		return p.told(told.warning), nil
+		return p.told(told), nil
 	}
 	if err != nil {
 		return drivers.Read{}, fmt.Errorf("read %s: %w", p.Name(), err)
@@ -196,6 +203,9 @@ func (e *Engine) finish(ctx context.Context, r *run) (drivers.Read, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.spec.Limits.Time))
 	defer cancel()
 	read := newRead(p.Name(), p.Label(), drivers.Assurance(p.spec.Assurance))
+	if r.authentic {
+		read.Assurance = drivers.ChipAuthenticated
+	}
 	if r.v.Name != "" {
 		r.captures["variant"] = decode.TextValue(r.v.Name)
 	}

@@ -77,8 +77,11 @@ func (q *prompt) run(context.Context, *run, *step) ([]byte, error) {
 }
 
 // tellError ends a read that goes no further: the card is told in words, by the
-// profile's says and, where there is one, a warning.
-type tellError struct{ warning string }
+// profile's says and, where there is one, a warning, or by the warning instead.
+type tellError struct {
+	warning string
+	instead bool
+}
 
 func (e *tellError) Error() string { return "card is told in words: " + cmp.Or(e.warning, "no answer") }
 
@@ -151,7 +154,7 @@ func (e *Engine) ask(ctx context.Context, r *run, q *prompt) error {
 		return &tellError{}
 	}
 	if len([]rune(answer)) > question.MaxLength {
-		return &tellError{warnKeyMalformed}
+		return &tellError{warning: warnKeyMalformed}
 	}
 	if kind == PromptCardNumber {
 		r.captures[q.As.name(r.vars)] = decode.TextValue(answer)

@@ -173,7 +173,7 @@ func TestPromptMistakes(t *testing.T) {
 		{"key as a text", "kind: card-no", "kind: can", "as: NAME goes with card-no"},
 		{"number without a name", "as: printed, ", "", "as: NAME goes with card-no"},
 		{"twice", "  - select-aid", "  - prompt: {kind: mrz}\n  - select-aid", "asked for once"},
-		{"inside another step", "  - select-aid: {aid: A000000001}", "  - try: {steps: [prompt: {kind: mrz}]}", "prompt stands in steps itself"},
+		{"inside another step", "  - select-aid: {aid: A000000001}", "  - try: {steps: [prompt: {kind: mrz}]}", "prompt and emrtd stand in steps itself"},
 		{"without says", "says: {code: needs_can, about: A number is printed on it.}\n", "", "needs says"},
 		{"without assurance", "assurance: chip-read\n", "", `key "assurance" is missing`},
 		{"disconnect", "unpower", "eject", "disconnect"},

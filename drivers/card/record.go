@@ -163,6 +163,9 @@ func (t *trace) write(contents []*content, m *masker, info Info) Replay {
 		}
 		doc.Exchange = append(doc.Exchange, isocard.Exchange{C: slices.Clone(cmd), R: responses[i]})
 	}
+	if t.leftOut {
+		doc.Notes = append(doc.Notes, "what was said to open the document, and under secure messaging, is left out")
+	}
 	for _, name := range t.keys {
 		if doc.Keys == nil {
 			doc.Keys = map[string]isocard.Hex{}

@@ -82,8 +82,9 @@ func (s *session) converse(ctx context.Context, c command) ([]byte, statusWord, 
 		return nil, 0, err
 	}
 	// 6Cxx: right length is xx. Some cards say 67xx (ISO 7816-4 has only 6700).
-	// A reader command without an answer keeps its form, whatever the reader says.
-	if (sw&0xFF00 == 0x6C00 || sw&0xFF00 == 0x6700 && sw != 0x6700) && (c.ne > 0 || !c.builtin) {
+	// A reader command without an answer keeps its form, whatever the reader says, and a
+	// protected command is never sent twice: it has a counter.
+	if c.cla != 0x0C && (sw&0xFF00 == 0x6C00 || sw&0xFF00 == 0x6700 && sw != 0x6700) && (c.ne > 0 || !c.builtin) {
 		if err := s.wait(ctx); err != nil {
 			return nil, 0, err
 		}
@@ -128,8 +129,11 @@ func (s *session) exchange(ctx context.Context, c command) ([]byte, statusWord, 
 		return nil, 0, err
 	}
 	err := permit(classInstruction(c.cla)<<8|classInstruction(c.ins), s.allow)
-	if c.builtin {
+	switch {
+	case c.builtin:
 		err = permitBuiltin(c)
+	case c.document:
+		err = permitDocument(c)
 	}
 	if err != nil {
 		return nil, 0, err

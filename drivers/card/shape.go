@@ -12,33 +12,35 @@ import (
 
 // Words that a key may have.
 type (
-	assuranceWord  string
-	protocolWord   string
-	interfaceWord  string
-	headerWord     string
-	keyKindWord    string
-	dialectWord    string
-	memoryWord     string
-	saysWord       string
-	promptWord     string
-	disconnectWord string
-	coldResetWord  string
+	assuranceWord   string
+	protocolWord    string
+	interfaceWord   string
+	headerWord      string
+	keyKindWord     string
+	dialectWord     string
+	memoryWord      string
+	saysWord        string
+	promptWord      string
+	documentKeyWord string
+	disconnectWord  string
+	coldResetWord   string
 )
 
 func words(w ...string) decode.Shape { return decode.Shape{Type: decode.ShapeText, Words: w} }
 
 // Shape describes the words of assurance, and so on for the other keys.
-func (assuranceWord) Shape() decode.Shape  { return words("uid-only", "memory-read", "chip-read") }
-func (protocolWord) Shape() decode.Shape   { return words("T=0", "T=1") }
-func (interfaceWord) Shape() decode.Shape  { return words("contact", "contactless") }
-func (headerWord) Shape() decode.Shape     { return words(headers...) }
-func (keyKindWord) Shape() decode.Shape    { return words("A", "B") }
-func (dialectWord) Shape() decode.Shape    { return words("acs", "omnikey", "ct-api") }
-func (memoryWord) Shape() decode.Shape     { return words(decode.KeysOf(memoryTypes)...) }
-func (saysWord) Shape() decode.Shape       { return words(saysCodes...) }
-func (promptWord) Shape() decode.Shape     { return words("mrz", "can", "card-no") }
-func (disconnectWord) Shape() decode.Shape { return words("leave", "reset", "unpower") }
-func (coldResetWord) Shape() decode.Shape  { return words("on-fail") }
+func (assuranceWord) Shape() decode.Shape   { return words("uid-only", "memory-read", "chip-read") }
+func (protocolWord) Shape() decode.Shape    { return words("T=0", "T=1") }
+func (interfaceWord) Shape() decode.Shape   { return words("contact", "contactless") }
+func (headerWord) Shape() decode.Shape      { return words(headers...) }
+func (keyKindWord) Shape() decode.Shape     { return words("A", "B") }
+func (dialectWord) Shape() decode.Shape     { return words("acs", "omnikey", "ct-api") }
+func (memoryWord) Shape() decode.Shape      { return words(decode.KeysOf(memoryTypes)...) }
+func (saysWord) Shape() decode.Shape        { return words(saysCodes...) }
+func (documentKeyWord) Shape() decode.Shape { return words("mrz", "can") }
+func (promptWord) Shape() decode.Shape      { return words("mrz", "can", "card-no") }
+func (disconnectWord) Shape() decode.Shape  { return words("leave", "reset", "unpower") }
+func (coldResetWord) Shape() decode.Shape   { return words("on-fail") }
 
 const (
 	plainPattern     = `^[A-Za-z][A-Za-z0-9-]{0,63}$`

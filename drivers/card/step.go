@@ -9,6 +9,7 @@ import (
 
 	"cardferry/drivers"
 	"cardferry/drivers/decode"
+	"cardferry/drivers/emrtd"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -72,6 +73,7 @@ var operations = []struct {
 	{"memory-card", func() operation { return &memoryCard{} }, "name the memory card that lies in the reader; before read-memory", "memory-card: {dialect: acs, type: sle4442}"},
 	{"read-memory", func() operation { return &readMemory{} }, "bytes of the memory card named before; nothing is ever written and no code presented", "read-memory: {address: 100, length: 14, as: number-bytes}"},
 	{"prompt", func() operation { return &prompt{} }, "ask whoever holds the card, once, while the card is not held; in steps itself, never inside another one. Without an answer the read is that of says", "prompt: {kind: mrz}"},
+	{"emrtd", func() operation { return &readDocument{} }, "the chip of a travel document, opened with the answer to the prompt before it: machine readable zone and the details that the document has in national characters. Portrait and fingers stay on the chip", "emrtd: {key: mrz, as: doc}"},
 	{"for-each", func() operation { return &forEach{} }, "steps once per value of a loop variable", `for-each: {var: n, from: 1, to: 15, steps: [select-file: {fid: "${n}"}]}`},
 	{"try", func() operation { return &try{} }, "steps that may be refused, and what happens then", `try: {steps: [read-binary: {sfi: 03, length: eof, as: gvd}], on: ["69xx"], partial: true}`},
 }
@@ -123,17 +125,19 @@ func (c *condition) conditional() *condition { return c }
 
 // run is one execution of a profile's steps on one card.
 type run struct {
-	s        *session
-	p        *Profile
-	v        *variant
-	vars     map[string]int
-	captures map[string]decode.Value
-	notes    map[string]string
-	partial  bool
-	done     int    // steps so far
-	secret   string // the answer to a prompt, as long as the steps run
-	trace    *trace
-	warnings []drivers.Warning
+	s           *session
+	p           *Profile
+	v           *variant
+	vars        map[string]int
+	captures    map[string]decode.Value
+	notes       map[string]string
+	partial     bool
+	done        int    // steps so far
+	secret      string // the answer to a prompt, as long as the steps run
+	authorities []emrtd.Authority
+	authentic   bool // the data are proven to be their issuer's
+	trace       *trace
+	warnings    []drivers.Warning
 }
 
 func (r *run) warn(code, field string) {

@@ -8,9 +8,10 @@ import (
 // trace notes what is said to a card while it is read, and which steps said it. A
 // nil trace notes nothing.
 type trace struct {
-	said  []exchanged
-	parts []part
-	keys  []string // names of the site's keys that were used
+	said    []exchanged
+	parts   []part
+	keys    []string // names of the site's keys that were used
+	leftOut bool     // what was said under secure messaging
 }
 
 // exchanged is one command and its response.
