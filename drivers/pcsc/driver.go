@@ -14,13 +14,14 @@
 //	  │
 //	  ▼
 //	session (session.go) one goroutine per presented card: tries until it is read or given up (policy.go)
-//	  │ calls
+//	  │ a try
 //	  ▼
-//	link (link.go)       one goroutine and one PC/SC context per try: the only place that can be stuck
+//	link (link.go)       one goroutine and one PC/SC context per try, decoder included: the only place
+//	                     that can be stuck
 //
 // PC/SC calls on a card cannot be cancelled (SCardCancel ends SCardGetStatusChange
-// only). A link therefore makes them in a goroutine of its own, everybody else
-// waits with a context and a limit. A link that is stuck with a mute card is left
+// only). A link therefore does all work on a card in a goroutine of its own; the session
+// waits with a context and limits. A link that is stuck with a mute card is left
 // behind; it ends by itself when the card leaves or the service ends, and no
 // further card is tried in that reader before it has, which a fault says. Other readers
 // have contexts of their own and go on. [Driver.Run] waits a
@@ -28,7 +29,8 @@
 //
 // A suspended machine forgets PC/SC contexts: the watcher notices the gap between wall
 // clock and monotonic clock and takes a new one (suspend.go). Contacts that make and
-// break are waited out (bounce.go).
+// break are waited out (bounce.go). A service that lost sight of a card is made to look again
+// (blind.go); one that hangs is a fault, since only its restart helps.
 //
 // On Windows the process does not start without winscard.dll, which Windows has
 // wherever there can be a reader.
@@ -53,9 +55,11 @@ const Name = "pcsc"
 type Config struct {
 	// Read decodes one presented card, usually (*card.Engine).Read. It runs
 	// inside a PC/SC transaction, starts from a selected nothing, and may be
-	// called again for the same card when another program reset it. A card it
-	// does not know is a Read with drivers.MediumUnknown, not an error. The
-	// driver sets ID, Time, Reader and Simulated of what it returns.
+	// called again for the same card when another program reset it. The channel
+	// also has SetTransport and Yield (see package card). Once its context has ended Read
+	// is not waited for; it should return soon. A card it does not know is a Read
+	// with drivers.MediumUnknown, not an error. The driver sets ID, Time, Reader
+	// and Simulated of what it returns.
 	Read func(ctx context.Context, ch card.Channel, info card.Info) (drivers.Read, error)
 	// Logger receives what hospital IT may want to see, never card contents;
 	// nil discards it.

@@ -115,14 +115,16 @@ func (h *handle) revive(reader string) error {
 // may be gone, the service too.
 func (h *handle) release() {
 	if h.card != nil {
-		if h.inTransaction {
-			first := h.farewell
-			if first == scard.UnpowerCard {
-				first = scard.ResetCard // pcsc-lite would power it on again
+		last := h.farewell
+		if h.inTransaction && last == scard.LeaveCard {
+			_ = h.card.EndTransaction(scard.LeaveCard)
+		} else if h.inTransaction {
+			_ = h.card.EndTransaction(scard.ResetCard) // nobody gets at the card before it is closed
+			if last == scard.ResetCard {
+				last = scard.LeaveCard
 			}
-			_ = h.card.EndTransaction(first) // nobody gets at the card before it is closed
 		}
-		_ = h.card.Disconnect(h.farewell)
+		_ = h.card.Disconnect(last)
 	}
 	if h.context != nil {
 		_ = h.context.Release()

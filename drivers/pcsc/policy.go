@@ -16,6 +16,16 @@ type verdict struct {
 	cold  bool // power the card off and on at the next try
 }
 
+// coldly is the verdict on a card whose profile wants another try, with power off and on,
+// when a read fails: also when it was the decoder that gave up, once.
+func (v verdict) coldly(c class, n int) verdict {
+	if c == classRead && n == 1 {
+		return verdict{again: true, cold: true}
+	}
+	v.cold = v.again
+	return v
+}
+
 // bounceWaits are how long to wait between tries while contacts still bounce: some
 // readers say unresponsive for the first 200 to 800 ms of an insertion.
 var bounceWaits = []time.Duration{100 * time.Millisecond, 150 * time.Millisecond, 250 * time.Millisecond, 400 * time.Millisecond}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cardferry/drivers"
+	"cardferry/drivers/card"
 )
 
 // reader is one attached reader. Its goroutine turns the reader's states into
@@ -120,6 +121,22 @@ func (r *reader) stays(ctx context.Context, s state, changes chan<- struct{}, en
 			}
 		}
 	}
+}
+
+// connect takes the present card for a link, in a transaction.
+func (r *reader) connect(l *link, h *handle, cold bool, atr []byte) (info card.Info, err error) {
+	err = l.call(r.d.limits.connect, errBusy, func() error {
+		if err := h.connect(r.pcscName, cold); err != nil {
+			return err
+		}
+		if err := h.begin(); err != nil {
+			return err
+		}
+		info, err = h.info(r.pcscName, atr)
+		return err
+	})
+	info.Reader = r.ident.Name
+	return info, err
 }
 
 // linkFree waits until the last try has let go of the card; it returns false when

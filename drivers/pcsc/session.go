@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"cardferry/drivers"
-	"cardferry/drivers/card"
 )
 
 // ending is how a session ended.
@@ -58,6 +57,9 @@ func (s *session) run(ctx context.Context) ending {
 			s.r.look() // pcsc-lite knows now, and does not tell
 		}
 		v := decide(c, s.failures[c], s.r.d.limits.settle)
+		if s.r.link.cold.Load() {
+			v = v.coldly(c, s.failures[c])
+		}
 		if v.fault != "" {
 			s.fault(v.fault, err)
 		}
@@ -65,7 +67,7 @@ func (s *session) run(ctx context.Context) ending {
 		if !v.again || !s.wait(ctx, c, v.wait) {
 			return gaveUp
 		}
-		cold = v.cold || s.r.link.cold.Load()
+		cold = v.cold
 	}
 }
 
@@ -119,14 +121,18 @@ func (s *session) attempt(ctx context.Context, cold bool) (drivers.Read, error) 
 	if told := s.r.atr.Load(); told != nil && len(s.failures) == 0 {
 		atr = *told
 	}
+	another := s.another()
 	s.r.link = newLink(func(l *link, h *handle) (drivers.Read, error) {
-		info, err := s.connect(l, h, cold, atr)
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
+		info, err := s.r.connect(l, h, cold, atr)
+		switch {
+		case err != nil:
 			return drivers.Read{}, err
+		case ctx.Err() != nil:
+			return drivers.Read{}, ctx.Err()
+		case another(info.ATR):
+			return drivers.Read{}, errSwapped
 		}
+		s.atr = info.ATR
 		l.reading.Store(true)
 		began := time.Now()
 		ch := &channel{link: l, h: h, limits: limits}
@@ -140,34 +146,17 @@ func (s *session) attempt(ctx context.Context, cold bool) (drivers.Read, error) 
 	return s.r.link.wait(ctx, min(limits.connect, limits.apdu))
 }
 
-// connect takes the card for the link, in a transaction.
-func (s *session) connect(l *link, h *handle, cold bool, atr []byte) (info card.Info, err error) {
-	err = l.call(s.r.d.limits.connect, errBusy, func() error {
-		if err := h.connect(s.r.pcscName, cold); err != nil {
-			return err
-		}
-		if err := h.begin(); err != nil {
-			return err
-		}
-		info, err = h.info(s.r.pcscName, atr)
-		return err
-	})
-	if err != nil {
-		return info, err
+// another returns a function that says whether the card that answers now is another than
+// the one that was presented: that one has left, as its reader said, or had another ATR. (A
+// command that is lost says nothing; a card that another program reset may have a new ATR.)
+func (s *session) another() func(atr []byte) bool {
+	left, first := s.failures[classRemoved] > 0, s.atr
+	if s.failures[classTransport] == 0 || s.failures[classReset] > 0 {
+		first = nil
 	}
-	if s.maySwap && s.swapped(info.ATR) {
-		return info, errSwapped
+	return func(atr []byte) bool {
+		return s.maySwap && (left || first != nil && !bytes.Equal(atr, first))
 	}
-	s.atr, info.Reader = info.ATR, s.r.ident.Name
-	return info, nil
-}
-
-// swapped says whether the card that answers now is another than the one that was
-// presented: that one has left, as the reader said, or had another ATR. (A command that is
-// lost says nothing; the ATR of a card that another program reset may be a different one.)
-func (s *session) swapped(atr []byte) bool {
-	lost := s.failures[classTransport] > 0 && s.failures[classReset] == 0
-	return s.failures[classRemoved] > 0 || lost && s.atr != nil && !bytes.Equal(atr, s.atr)
 }
 
 // complete says what was read, where and when.
