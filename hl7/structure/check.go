@@ -17,10 +17,10 @@ type checker struct {
 	plan   arrangement
 
 	// The segment it is in.
-	segment   int // index in Message.Segments, -1 before the first
-	def       *segment
-	seen      bits
-	valueType string // OBX-2
+	segment int // index in Message.Segments, -1 before the first
+	def     *segment
+	seen    bits
+	varies  *datatype // what OBX-2 names, nil when nothing known
 
 	field fieldState
 	group composite // the components of the repetition
@@ -84,7 +84,7 @@ func (c *checker) next() {
 		c.endSegment()
 	}
 	c.segment++
-	c.def, c.seen, c.valueType, c.field = nil, bits{}, "", fieldState{}
+	c.def, c.seen, c.varies, c.field = nil, bits{}, nil, fieldState{}
 	if c.segment < len(c.plan.lines) {
 		c.def = c.plan.lines[c.segment].def
 	}
@@ -185,10 +185,10 @@ func (c *checker) beginField(p hl7.Position, v hl7.Value) {
 		f.typ = f.def.typ
 	}
 	if f.typ != nil && f.typ.name == "varies" {
-		f.typ = c.d.datatypes[c.valueType] // nil when the type is not named or not known
+		f.typ = c.varies
 	}
 	if c.def.name == "OBX" && p.Field == 2 {
-		c.valueType = v.Text()
+		c.varies = c.d.datatypes[string(v.Raw())]
 	}
 	c.beginRepetition(p, v)
 }

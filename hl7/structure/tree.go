@@ -55,7 +55,7 @@ type tree struct {
 	segment int // index of the segment that is printed, -1 before the first
 	valued  hl7.Position
 	typ     *datatype // of the field that is printed, nil when not known
-	varies  string    // OBX-2
+	varies  *datatype // what OBX-2 names, nil when nothing known
 }
 
 func (t *tree) head() {
@@ -101,7 +101,7 @@ func (t *tree) begin(segment int) {
 }
 
 func (t *tree) segmentHead() {
-	t.valued, t.typ, t.varies = hl7.Position{}, nil, ""
+	t.valued, t.typ, t.varies = hl7.Position{}, nil, nil
 	s, line := t.m.Segments()[t.segment], t.plan.lines[t.segment]
 	t.groups(line.place)
 	t.pad()
@@ -212,10 +212,10 @@ func (t *tree) field(p hl7.Position, v hl7.Value) {
 		t.typ = def.fields[p.Field-1].typ
 	}
 	if t.typ != nil && t.typ.name == "varies" {
-		t.typ = t.d.datatypes[t.varies]
+		t.typ = t.varies
 	}
 	if def.name == "OBX" && p.Field == 2 {
-		t.varies = v.Text()
+		t.varies = t.d.datatypes[string(v.Raw())]
 	}
 }
 
