@@ -150,6 +150,12 @@ func TestGroups(t *testing.T) {
 		if v := g.At(p); v.Text() != "2" {
 			t.Error("a path inside a group")
 		}
+		if s, ok := g.Segment("NTE", 1); !ok || s.Field(1).Text() != "x" {
+			t.Error("a segment inside a group")
+		}
+		if _, ok := g.Segment("OBX", 3); ok {
+			t.Error("the group ends where the next begins")
+		}
 		break
 	}
 	n := 0

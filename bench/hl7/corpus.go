@@ -29,7 +29,7 @@ func (c *corpus) size() int {
 // 1.7 KB, results of about 3.4 KB, one document of 1 MB, one result with 8000
 // values.
 func makeCorpora() []corpus {
-	g := &generator{rand.New(rand.NewPCG(7, 2026))}
+	g := &generator{rand.New(rand.NewPCG(7, 2026))} //nolint:gosec // the same messages every time, no secrets
 	adt := corpus{name: "adt", paths: []string{"MSH-10", "PID-3[2].1", "PID-5.1", "PV1-3.1", "PV1-19.1"}}
 	oru := corpus{name: "oru", paths: []string{"MSH-10", "PID-3[2].1", "PID-5.1", "OBR-4.1", "OBX-5.1"}}
 	for i := range 40 {
