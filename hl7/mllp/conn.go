@@ -14,7 +14,7 @@ import (
 )
 
 // grace is how long after an FS its CR is waited for before the message counts
-// as ended. The two nearly always arrive together.
+// as ended, if it does not look whole. The two nearly always arrive together.
 const grace = 20 * time.Millisecond
 
 const (

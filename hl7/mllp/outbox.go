@@ -13,7 +13,7 @@ const (
 	// outboxSize is how many bytes may wait so.
 	outboxSize = 32 << 10
 	// outboxKept is the largest buffer that an idle connection keeps.
-	outboxKept = 4 << 10
+	outboxKept = 8 << 10
 )
 
 // outbox holds frames until they are written. Only add and flush are called by
