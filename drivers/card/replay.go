@@ -41,7 +41,12 @@ func (e *Engine) Replay(ctx context.Context, r io.Reader) (drivers.Read, error) 
 func (e *Engine) withKeysOf(c *isocard.Card) *Engine {
 	own := e.options.MifareKeys
 	with := *e
-	with.options.Prompt = nil // nobody holds a replayed card
+	with.options.Prompt = func(_ context.Context, p Prompt) (string, error) { // nobody holds a replayed card
+		if a, ok := c.Answer(string(p.Kind)); ok {
+			return a, nil
+		}
+		return "", ErrPromptDeclined
+	}
 	with.options.MifareKeys = func(name string) ([]byte, bool) {
 		if k, ok := c.Key(name); ok {
 			return k, true

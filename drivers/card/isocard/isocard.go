@@ -9,7 +9,11 @@
 // particular nothing can be written.
 package isocard
 
-import "bytes"
+import (
+	"bytes"
+
+	"cardferry/drivers/emrtd/chip"
+)
 
 // Card is one card. It is a state machine for one user at a time.
 type Card struct {
@@ -25,7 +29,9 @@ type Card struct {
 	uid, ats    []byte
 	mifare      *mifare
 	memory      *memory
+	document    *chip.Chip
 	keys        map[string][]byte // the site's, for this replay
+	answers     map[string]string // to prompts, by their kind
 
 	aid     []byte   // selected application; nil is the MF
 	dir     []uint16 // path of the current DF
@@ -51,6 +57,12 @@ func (c *Card) Key(name string) ([]byte, bool) {
 	return bytes.Clone(k), ok
 }
 
+// Answer returns what somebody answers to a prompt of that kind, if the replay says so.
+func (c *Card) Answer(kind string) (string, bool) {
+	a, ok := c.answers[kind]
+	return a, ok
+}
+
 // Reset does what a power cycle does: nothing is selected, an exchange starts
 // over.
 func (c *Card) Reset() {
@@ -58,12 +70,18 @@ func (c *Card) Reset() {
 	c.aid, c.dir, c.current, c.record, c.pending = nil, nil, nil, 0, nil
 	c.mifare.reset()
 	c.memory.reset()
+	if c.document != nil {
+		c.document.Reset()
+	}
 }
 
 // APDU answers one raw command with data and status word. Any input is answered.
 func (c *Card) APDU(cmd []byte) []byte {
 	if c.exchange != nil {
 		return c.play(cmd)
+	}
+	if c.document != nil && len(cmd) > 0 && cmd[0] != 0xFF {
+		return c.document.APDU(cmd)
 	}
 	req, ok := parse(cmd)
 	if !ok || req.extended && (c.t0 || !c.extended) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -29,6 +30,8 @@ var ErrReplay = errors.New("not a usable replay file")
 //	"uid": "hex", "ats": "hex"            answers to FFCA000000 and FFCA010000
 //	"mifare": {"sectors": [{"sector": 1, "keyA": "hex", "keyB": "hex", "data": "hex"}, …]}
 //	"memory": {"type": "sle4442", "dialect": "acs|omnikey", "data": "hex"}
+//	"emrtd": {"keyInfo": "L000000X1790030713501014", "can": "500540",
+//	          "pace": [{"cipher": 2, "parameter": 13}], "files": {"0101": "hex", …}}
 //
 // A file with "sw" answers reads with that status word; an entry of files with
 // neither data, records nor sw is an application (or DF) that can only be selected.
@@ -38,22 +41,29 @@ var ErrReplay = errors.New("not a usable replay file")
 // given opens nothing. Memory types are sle4442, sle4428, at24c01-16, at24c32-1024;
 // with dialect acs (the default) the type has to be selected before reading.
 //
-// "contactless": true says that the card lies on a contactless reader; uid, ats and
+// A travel document (package emrtd/chip) is alone on its card. Its keyInfo is the key
+// part of the machine readable zone with check digits, cipher the last arc of the PACE
+// object identifier, parameter the number of the domain parameters.
+//
+// "answers": {"mrz": "…"} are what somebody answers to prompts of that kind, in replays
+// only. "contactless": true says that the card lies on a contactless reader; uid, ats and
 // mifare imply it. "keys": {"NAME": "hex"} are the site's keys for this replay only,
 // for tests of profiles that name keys. "notes" are remarks of who made the file.
 type Replay struct {
-	ATR         Hex            `json:"atr"`
-	Protocol    string         `json:"protocol"`
-	Contactless bool           `json:"contactless,omitzero"`
-	Extended    *bool          `json:"extended,omitzero"`
-	Exchange    []Exchange     `json:"exchange,omitzero"`
-	Files       []File         `json:"files,omitzero"`
-	UID         Hex            `json:"uid,omitzero"`
-	ATS         Hex            `json:"ats,omitzero"`
-	Mifare      *Mifare        `json:"mifare,omitzero"`
-	Memory      *Memory        `json:"memory,omitzero"`
-	Keys        map[string]Hex `json:"keys,omitzero"`
-	Notes       []string       `json:"notes,omitzero"`
+	ATR         Hex               `json:"atr"`
+	Protocol    string            `json:"protocol"`
+	Contactless bool              `json:"contactless,omitzero"`
+	Extended    *bool             `json:"extended,omitzero"`
+	Exchange    []Exchange        `json:"exchange,omitzero"`
+	Files       []File            `json:"files,omitzero"`
+	UID         Hex               `json:"uid,omitzero"`
+	ATS         Hex               `json:"ats,omitzero"`
+	Mifare      *Mifare           `json:"mifare,omitzero"`
+	Memory      *Memory           `json:"memory,omitzero"`
+	Document    *Document         `json:"emrtd,omitzero"`
+	Keys        map[string]Hex    `json:"keys,omitzero"`
+	Answers     map[string]string `json:"answers,omitzero"`
+	Notes       []string          `json:"notes,omitzero"`
 }
 
 // Exchange is one command and its response with status word.
@@ -147,14 +157,14 @@ func New(in Replay) (*Card, error) {
 	c := &Card{
 		atr: in.ATR, t0: in.Protocol == "T=0", extended: in.Extended == nil || *in.Extended,
 		contactless: in.Contactless || in.UID != nil || in.ATS != nil || in.Mifare != nil,
-		iso:         in.Files != nil, uid: in.UID, ats: in.ATS, keys: map[string][]byte{},
+		iso:         in.Files != nil, uid: in.UID, ats: in.ATS, keys: map[string][]byte{}, answers: maps.Clone(in.Answers),
 	}
-	image := in.Files != nil || in.UID != nil || in.ATS != nil || in.Mifare != nil || in.Memory != nil
+	image := in.Files != nil || in.UID != nil || in.ATS != nil || in.Mifare != nil || in.Memory != nil || in.Document != nil
 	switch {
 	case in.Protocol != "T=0" && in.Protocol != "T=1":
 		return nil, fmt.Errorf("%w: protocol must be \"T=0\" or \"T=1\"", ErrReplay)
 	case (in.Exchange == nil) != image:
-		return nil, fmt.Errorf("%w: give either exchange or files (uid, mifare, memory)", ErrReplay)
+		return nil, fmt.Errorf("%w: give either exchange or files (uid, mifare, memory, emrtd)", ErrReplay)
 	case len(in.UID) > 10:
 		return nil, fmt.Errorf("%w: uid has at most 10 bytes", ErrReplay)
 	}
@@ -186,6 +196,9 @@ func New(in Replay) (*Card, error) {
 	}
 	if c.memory, err = in.Memory.chip(); err != nil {
 		return nil, fmt.Errorf("%w: memory: %w", ErrReplay, err)
+	}
+	if c.document, err = in.Document.chip(); err != nil {
+		return nil, fmt.Errorf("%w: emrtd: %w", ErrReplay, err)
 	}
 	c.Reset()
 	return c, nil
