@@ -34,6 +34,7 @@ type conn struct {
 	limiter *rate.Limiter
 	in      reader
 	small   []byte
+	more    bool // the last read was full: more is probably waiting
 	framer  Framer
 	held    partial
 	out     outbox
@@ -128,19 +129,20 @@ func (c *conn) handshake(ctx context.Context, config *tls.Config) Cause {
 // step reads once and handles what became complete.
 func (c *conn) step(ctx context.Context, emit func([]byte) error) error {
 	buf := c.small
-	if len(c.framer.Fragment()) >= smallRead {
+	if c.more || len(c.framer.Fragment()) >= smallRead {
 		big := bigBuffers.Get().(*[]byte)
 		defer bigBuffers.Put(big)
 		buf = *big
 	}
 	n, err := c.in.read(ctx, buf, c.limit())
+	c.more = n == len(buf)
 	if n > 0 {
 		if ferr := c.framer.Feed(buf[:n], emit); ferr != nil {
 			return ferr
 		}
 	}
 	switch {
-	case err == nil && n < len(buf) && c.framer.Whole(), // nothing is waiting behind the FS
+	case err == nil && !c.more && c.framer.Whole(),
 		errors.Is(err, os.ErrDeadlineExceeded) && c.framer.Pending() && ctx.Err() == nil:
 		return c.framer.Flush(emit)
 	}
