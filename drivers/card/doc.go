@@ -5,9 +5,10 @@
 // The language is closed. A profile can select and read; it cannot write,
 // verify a PIN, present a security code or authenticate, whatever it says
 // (guard.go), it cannot loop without bound or outgrow its limits (session.go),
-// and it runs no script. That makes a profile from a stranger safe to load. The one
-// exception is narrow: mifare-read opens a sector with a key that the site has
-// configured, which a profile can only name.
+// and it runs no script. That makes a profile from a stranger safe to load. Two
+// exceptions are narrow: mifare-read opens a sector with a key that the site has
+// configured, which a profile can only name, and emrtd opens a travel document with what
+// is printed on it, which whoever holds it is asked for (prompt.go, document.go).
 //
 // Data flows one way, from YAML and card to a read:
 //

@@ -150,6 +150,71 @@ func TestDocumentOfKnownAuthority(t *testing.T) {
 	}
 }
 
+// withoutLe is a reader under T=0 in front of a chip: a command with data has no Le, and
+// its answer is fetched with GET RESPONSE.
+type withoutLe struct {
+	chip    *chip.Chip
+	pending []byte
+}
+
+func (w *withoutLe) Transmit(ctx context.Context, cmd []byte) ([]byte, error) {
+	if cmd[1] == 0xC0 {
+		n := min(int(cmd[4]), len(w.pending))
+		if cmd[4] == 0 {
+			n = len(w.pending)
+		}
+		return append(slices.Clone(w.pending[:n]), 0x90, 0x00), ctx.Err()
+	}
+	if len(cmd) == 5 || cmd[1] == 0xA4 && cmd[0] == 0x00 || cmd[1] == 0x22 {
+		return w.chip.APDU(cmd), ctx.Err()
+	}
+	answer := w.chip.APDU(append(slices.Clone(cmd), 0x00))
+	if n := len(answer) - 2; n > 0 {
+		w.pending = answer[:n]
+		return []byte{0x61, byte(n)}, ctx.Err()
+	}
+	return answer, ctx.Err()
+}
+
+func TestDocumentUnderT0(t *testing.T) {
+	info := documentInfo
+	info.Protocol, info.Contactless = T0, false
+	for name, ways := range map[string][]chip.Way{"BAC": nil, "PACE": {{Cipher: 1, Parameter: 12}}} {
+		read, err := documentEngine(t, documentZone).Read(t.Context(), &withoutLe{chip: documentChip(t, chip.Config{PACE: ways})}, info)
+		if err != nil || read.Patient == nil {
+			t.Errorf("%s: %v, %v", name, read, err)
+		}
+	}
+}
+
+// A document that answers everything wrongly ends the read within the profile's limits.
+func TestHostileDocument(t *testing.T) {
+	e := documentEngine(t, documentZone)
+	for turn, with := range map[string]func(n int, resp []byte) []byte{
+		"endless 61xx":       func(_ int, resp []byte) []byte { return append(resp[:len(resp)-2], 0x61, 0x10) },
+		"endless 6Cxx":       func(n int, _ []byte) []byte { return []byte{0x6C, byte(n)} },
+		"one byte at a time": func(_ int, resp []byte) []byte { return append(slices.Clone(resp[:min(1, len(resp)-2)]), 0x90, 0x00) },
+		"no status word":     func(int, []byte) []byte { return []byte{0x90} },
+		"unprotected":        func(int, []byte) []byte { return []byte{0x90, 0x00} },
+	} {
+		for from := range 24 {
+			x := &tampered{Channel: &document{Chip: documentChip(t, chip.Config{})}, with: func(n int, resp []byte) []byte {
+				if n <= from {
+					return resp
+				}
+				return with(n, slices.Clone(resp))
+			}}
+			read, err := e.Read(t.Context(), x, documentInfo)
+			if x.n > 400+len(e.profiles)*probeAPDUs || err == nil && read.Medium == "" {
+				t.Errorf("%s from command %d on: %d commands, %v", turn, from, x.n, err)
+			}
+			if err != nil && (strings.Contains(err.Error(), "L000000X1") || strings.Contains(err.Error(), "900307")) {
+				t.Errorf("%s: the key is in the error", turn)
+			}
+		}
+	}
+}
+
 // A document that does not open is told in words, after one try at most.
 func TestDocumentTold(t *testing.T) {
 	altered := documentChip(t, chip.Config{})

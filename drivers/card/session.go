@@ -109,7 +109,7 @@ func (s *session) getResponse(ctx context.Context, cla byte, data []byte, sw sta
 		cla = 0 // GET RESPONSE is interindustry even after a proprietary command
 	}
 	for sw&0xFF00 == 0x6100 {
-		get := command{cla: cla &^ 0x0C, ins: 0xC0, p2: s.getP2, ne: shortLength(byte(sw))}
+		get := command{cla: cla &^ 0x1C, ins: 0xC0, p2: s.getP2, ne: shortLength(byte(sw))}
 		more, next, err := s.exchange(ctx, get)
 		if err == nil && next&0xFF00 == 0x6C00 {
 			get.ne = shortLength(byte(next))
