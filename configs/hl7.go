@@ -33,7 +33,7 @@ type Sender struct {
 	Charset     string   `config:"charset" doc:"charset of its messages that do not name one"`
 	Force       bool     `config:"force_charset" doc:"read all its messages in charset, whatever MSH-18 says"`
 	Sequence    bool     `config:"sequence" doc:"keep the sequence number protocol (MSH-13)"`
-	ReusedID    string   `config:"reused_id" enum:"refuse,keep" doc:"same MSH-10 with other bytes within a day; refuse answers AE, keep takes it as a new message; empty is refuse"`
+	ReusedID    string   `config:"reused_id" enum:"refuse,keep" doc:"same MSH-10 with other bytes within 12 hours; refuse answers AE, keep takes it as a new message; empty is refuse"`
 	OnFull      string   `config:"on_full" enum:"answer,withhold" doc:"when nothing can be stored: answer AR, or withhold any answer so that it sends again; empty is answer"`
 	ReplyTo     string   `config:"reply_to" doc:"destination of the acknowledgements it asks for in MSH-16; empty answers on the same connection"`
 }
@@ -93,7 +93,7 @@ func (c *checker) hl7(h HL7) {
 			c.problem(key+"tls", "certificates are only used with TLS", "set tls: true")
 		}
 	}
-	senders := map[string]bool{}
+	senders := map[string]bool{"hl7": true} // the name of everybody who is not listed
 	for i, s := range h.Senders {
 		key := fmt.Sprintf("hl7.senders[%d].", i)
 		c.name(key+"name", s.Name, senders)

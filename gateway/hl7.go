@@ -38,8 +38,12 @@ func (g *Gateway) openHL7() error {
 
 func (g *Gateway) newIntake() (*intake.Intake, error) {
 	h := g.cfg.HL7
+	seal, _, err := g.keys.Sealing("intake")
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
 	o := intake.Options{
-		Enqueue: g.store.Enqueue, ItemID: g.keys.ItemID, Lane: g.keys.Lane,
+		Seal: seal, Enqueue: g.store.Enqueue, ItemID: g.keys.ItemID, Lane: g.keys.Lane,
 		Default: intake.Sender{Charset: h.Charset}, OnlyListed: h.OnlyListed,
 		MaxMessage: int(h.MaxMessage), Zone: g.zone, StateDir: filepath.Join(g.cfg.DataDir, "intake"), Logger: g.log,
 	}

@@ -44,7 +44,7 @@ func (g *Gateway) bundle(it queue.Item) ([]byte, error) {
 			Assurance: string(r.Assurance), Simulated: r.Simulated,
 		}, it.ID)
 	case queue.KindHL7v2:
-		m, err := hl7.Parse(it.Payload, g.intake.Reading(it.Source))
+		m, err := g.message(it)
 		if err != nil {
 			return nil, &upstream.Refused{Code: "unreadable", Detail: err.Error()}
 		}
@@ -55,6 +55,21 @@ func (g *Gateway) bundle(it queue.Item) ([]byte, error) {
 		return res.Bundle, nil
 	}
 	return nil, &upstream.Refused{Code: "unknown_kind", Detail: fmt.Sprintf("items of kind %q need a newer version", it.Kind)}
+}
+
+// message reads a queued message as its sender's are to be read, segments that were
+// continued (ADD) put together.
+func (g *Gateway) message(it queue.Item) (*hl7.Message, error) {
+	reading := g.intake.Reading(it.Source)
+	m, err := hl7.Parse(it.Payload, reading)
+	if err != nil || !m.Continuation().Addenda {
+		return m, err
+	}
+	whole, err := hl7.Join([][]byte{it.Payload}, reading)
+	if err != nil {
+		return m, nil //nolint:nilerr // a part whose others never came: translated as far as it goes
+	}
+	return hl7.Parse(whole, reading)
 }
 
 // policy says what a refused item does to its patient's lane: administrative

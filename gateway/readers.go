@@ -1,6 +1,10 @@
 package gateway
 
 import (
+	"context"
+	"errors"
+
+	"cardferry/drivers/card"
 	"cardferry/drivers/usb"
 	"cardferry/gateway/admin"
 	"cardferry/gateway/desk"
@@ -71,4 +75,13 @@ func (g *Gateway) deviceHealth() []desk.Condition {
 		out = append(out, desk.Condition{Code: c.condition, Severity: c.severity})
 	}
 	return out
+}
+
+// ask puts a card's question to the clerk at the desk page.
+func (g *Gateway) ask(ctx context.Context, p card.Prompt) (string, error) {
+	answer, err := g.desk.Ask(ctx, desk.Prompt{Reader: p.Reader, Kind: string(p.Kind), Masked: p.Masked, MaxLength: p.MaxLength})
+	if errors.Is(err, desk.ErrPromptDeclined) {
+		err = card.ErrPromptDeclined
+	}
+	return answer, err
 }

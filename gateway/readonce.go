@@ -22,9 +22,9 @@ type ReadCard func(ctx context.Context, ch card.Channel, info card.Info) (driver
 
 // ReadOnce drives the configured readers without a daemon until one has read
 // something, and returns that. reader ("" is any) is a reader's name; told hears
-// every event on the way. A fault of a reader ends it as *desk.ReaderFaultError.
-func ReadOnce(ctx context.Context, cfg *configs.Config, log *slog.Logger, reader string, told func(drivers.Event)) (drivers.Read, error) {
-	tables, err := LoadTables(cfg.TablesDir, cfg.Readers.CardKeys)
+// every event on the way; prompt, unless nil, is asked what a card needs. A fault of a reader ends it as *desk.ReaderFaultError.
+func ReadOnce(ctx context.Context, cfg *configs.Config, log *slog.Logger, reader string, told func(drivers.Event), prompt Prompt) (drivers.Read, error) {
+	tables, err := loadTables(cfg.TablesDir, cfg.Readers.CardKeys, prompt)
 	if err != nil {
 		return drivers.Read{}, fmt.Errorf("tables_dir: %w", err)
 	}

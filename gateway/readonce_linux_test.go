@@ -47,7 +47,7 @@ func TestReadOnceWithoutADaemon(t *testing.T) {
 				t.Error(err)
 			}
 		}
-	})
+	}, nil)
 	if err != nil || read.Medium != "cn-resident-id" || read.Reader != "counter" {
 		t.Errorf("%v, %v", read, err)
 	}
@@ -56,7 +56,7 @@ func TestReadOnceWithoutADaemon(t *testing.T) {
 func TestReadOnceEndsWithItsContext(t *testing.T) {
 	cfg, _ := scannerConfig(t, t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), "", func(drivers.Event) { cancel() })
+	_, err := gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), "", func(drivers.Event) { cancel() }, nil)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
@@ -67,7 +67,7 @@ func TestReadOnceWithoutReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := gateway.ReadOnce(t.Context(), cfg, slog.New(slog.DiscardHandler), "", nil); err == nil {
+	if _, err := gateway.ReadOnce(t.Context(), cfg, slog.New(slog.DiscardHandler), "", nil, nil); err == nil {
 		t.Error("there is no reader, and it did not say so")
 	}
 }

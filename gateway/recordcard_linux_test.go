@@ -76,7 +76,7 @@ func TestRecordCardThroughPCSC(t *testing.T) {
 
 	// The same reader, read once.
 	cfg.Readers.PCSC.Enabled, cfg.Readers.NewDevices = true, configs.NewDevicesIgnore
-	once, err := gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), "", func(drivers.Event) {})
+	once, err := gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), "", func(drivers.Event) {}, nil)
 	if err != nil || once.Patient == nil {
 		t.Fatalf("%v, %v", once, err)
 	}

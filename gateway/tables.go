@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,12 +36,19 @@ type Tables struct {
 // secrets are the card keys that profiles name. An error names file, line and
 // column.
 func LoadTables(dir string, secrets []configs.CardKey) (*Tables, error) {
+	return loadTables(dir, secrets, nil)
+}
+
+// Prompt asks whoever holds a card, as [card.Options.Prompt]; nil asks nobody.
+type Prompt func(ctx context.Context, p card.Prompt) (string, error)
+
+func loadTables(dir string, secrets []configs.CardKey, prompt Prompt) (*Tables, error) {
 	// Side by side: the daemon's start waits for them.
 	t := &Tables{}
 	var mappings error
 	var kinds sync.WaitGroup
 	kinds.Go(func() { t.V2, mappings = loadMappings(dir) })
-	reading := t.loadReading(dir, secrets)
+	reading := t.loadReading(dir, secrets, prompt)
 	kinds.Wait()
 	if err := errors.Join(reading, mappings); err != nil {
 		return nil, err
@@ -57,7 +65,7 @@ func loadMappings(dir string) (*fhir.Tables, error) {
 }
 
 // loadReading loads what reads cards and codes.
-func (t *Tables) loadReading(dir string, secrets []configs.CardKey) error {
+func (t *Tables) loadReading(dir string, secrets []configs.CardKey, prompt Prompt) error {
 	mifare, err := readCardKeys(secrets)
 	if err != nil {
 		return err
@@ -73,7 +81,7 @@ func (t *Tables) loadReading(dir string, secrets []configs.CardKey) error {
 	profiles, cards := card.LoadProfiles(layers(configs.Cards(), dir, "cards")...)
 	kinds.Wait()
 	if cards == nil {
-		t.Cards, cards = card.NewEngineWith(profiles, card.Options{MifareKeys: mifare.get, Keys: public})
+		t.Cards, cards = card.NewEngineWith(profiles, card.Options{MifareKeys: mifare.get, Keys: public, Prompt: prompt})
 	}
 	if cards != nil {
 		cards = fmt.Errorf("card profiles: %w", cards)
@@ -157,7 +165,7 @@ func (g *Gateway) openTables() error {
 // loadTables loads what this machine's role needs: a hub reads no cards.
 func (g *Gateway) loadTables() (*Tables, error) {
 	if g.cfg.Role.Reads() {
-		return LoadTables(g.cfg.TablesDir, g.cfg.Readers.CardKeys)
+		return loadTables(g.cfg.TablesDir, g.cfg.Readers.CardKeys, g.ask)
 	}
 	v2, err := loadMappings(g.cfg.TablesDir)
 	return &Tables{V2: v2}, err

@@ -1,17 +1,21 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"cardferry/configs"
 	"cardferry/drivers"
+	"cardferry/drivers/card"
 	"cardferry/gateway"
 	"cardferry/gateway/admin"
 	"cardferry/gateway/desk"
@@ -39,7 +43,7 @@ func readCommand() *cobra.Command {
 			ctx, cancel = context.WithTimeout(ctx, *timeout)
 			defer cancel()
 		}
-		r, err := readNext(ctx, cfg, *reader, cmd.ErrOrStderr())
+		r, err := readNext(ctx, cfg, *reader, cmd.InOrStdin(), cmd.ErrOrStderr())
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			return fmt.Errorf("nothing was presented within %v; cardferry readers lists the readers", *timeout)
@@ -53,7 +57,7 @@ func readCommand() *cobra.Command {
 
 // readNext takes the next read from the daemon or, when none runs, from the
 // readers themselves.
-func readNext(ctx context.Context, cfg *configs.Config, reader string, progress io.Writer) (drivers.Read, error) {
+func readNext(ctx context.Context, cfg *configs.Config, reader string, in io.Reader, progress io.Writer) (drivers.Read, error) {
 	c, err := admin.Dial(ctx, cfg.Admin.Listen, gateway.AdminTokenFile(cfg.DataDir))
 	switch {
 	case err == nil:
@@ -65,7 +69,39 @@ func readNext(ctx context.Context, cfg *configs.Config, reader string, progress 
 		}
 		return desk.NextRead(ctx, cfg.Desk.Listen, reader)
 	}
-	return gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), reader, func(e drivers.Event) { tell(progress, e) })
+	return gateway.ReadOnce(ctx, cfg, slog.New(slog.DiscardHandler), reader, func(e drivers.Event) { tell(progress, e) }, askAt(in, progress))
+}
+
+// askAt asks at the terminal what a card cannot be read without, a printed number; nil
+// where there is none to ask at.
+func askAt(in io.Reader, progress io.Writer) gateway.Prompt {
+	f, ok := in.(*os.File)
+	if !ok {
+		return nil
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	question := map[card.PromptKind]string{
+		card.PromptMRZ: "document number,birth date,expiry date as NUMBER,YYMMDD,YYMMDD", card.PromptCAN: "six digits on the card (CAN)", card.PromptCardNumber: "number on the card",
+	}
+	return func(ctx context.Context, p card.Prompt) (string, error) {
+		_, _ = fmt.Fprintf(progress, "%s (Enter goes on without): ", question[p.Kind])
+		typed := make(chan string, 1)
+		go func() { // ends with the program: a terminal's read cannot be called off
+			line, _ := bufio.NewReader(io.LimitReader(in, 1<<10)).ReadString('\n')
+			typed <- strings.TrimSpace(line)
+		}()
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case answer := <-typed:
+			if answer == "" {
+				return "", card.ErrPromptDeclined
+			}
+			return answer, nil
+		}
+	}
 }
 
 // tell says on the way what the readers do; never what they read.

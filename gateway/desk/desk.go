@@ -60,6 +60,7 @@ type Desk struct {
 	texts     catalogue
 	events    *eventLog
 	readers   readerTable
+	prompts   prompts
 	streams   chan struct{} // one token for each waiting long-poll or stream
 	closed    chan struct{}
 	handler   http.Handler

@@ -37,6 +37,8 @@ type Event struct {
 	// card, not whose.
 	ATR string `json:"atr,omitempty"`
 
+	// Prompt belongs to prompt.opened and prompt.closed.
+	Prompt *Prompt `json:"prompt,omitempty"`
 	// Fault belongs to reader.fault.
 	Fault *drivers.Fault `json:"fault,omitempty"`
 }
@@ -53,6 +55,8 @@ const (
 	CardRead       EventType = "card.read"
 	CodeRead       EventType = "code.read"
 	CardRemoved    EventType = "card.removed"
+	PromptOpened   EventType = "prompt.opened"
+	PromptClosed   EventType = "prompt.closed" // answered, declined, or the card is gone
 )
 
 // eventTypes maps what a driver reports; a completed read is told apart by the

@@ -28,6 +28,7 @@ const (
 	codeSimulatorOff     problemCode = "simulator_off"
 	codeSimulatedUnknown problemCode = "simulated_unknown"
 	codeSimulatorRefused problemCode = "simulator_refused"
+	codePromptGone       problemCode = "prompt_gone"
 	codeInternal         problemCode = "internal"
 )
 
@@ -50,6 +51,7 @@ var problemStatus = map[problemCode]int{
 	codeSimulatorOff:     http.StatusNotFound,
 	codeSimulatedUnknown: http.StatusNotFound,
 	codeSimulatorRefused: http.StatusConflict,
+	codePromptGone:       http.StatusGone,
 	codeInternal:         http.StatusInternalServerError,
 }
 

@@ -24,6 +24,8 @@ func (d *Desk) routes() []route {
 		{method: http.MethodGet, pattern: "/v1/reads/next", handle: d.nextReads},
 		{method: http.MethodGet, pattern: "/v1/reads/{id}", handle: d.getRead},
 		{method: http.MethodGet, pattern: "/v1/events", handle: d.streamEvents},
+		{method: http.MethodGet, pattern: "/v1/prompts", handle: d.getPrompts},
+		{method: http.MethodPost, pattern: "/v1/prompts/{id}", handle: d.answerPrompt},
 		{method: http.MethodGet, pattern: "/v1/simulator", handle: d.getSimulator},
 		{method: http.MethodPost, pattern: "/v1/simulator/insert", handle: d.simulateInsert},
 		{method: http.MethodPost, pattern: "/v1/simulator/remove", handle: d.simulateRemove},

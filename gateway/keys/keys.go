@@ -17,10 +17,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 )
 
 const (
@@ -44,8 +46,8 @@ var (
 // use.
 type Keys struct {
 	wrap   cipher.AEAD
-	lane   []byte
-	item   []byte
+	lane   hasher
+	item   hasher
 	master []byte
 }
 
@@ -117,7 +119,7 @@ func derive(master []byte) (*Keys, error) {
 	if k.wrap, err = aead(k.purpose("wrap")); err != nil {
 		return nil, err
 	}
-	k.lane, k.item = k.purpose("lane"), k.purpose("item")
+	k.lane, k.item = newHasher(k.purpose("lane")), newHasher(k.purpose("item"))
 	return k, nil
 }
 
@@ -161,21 +163,46 @@ func (k *Keys) Sealing(store string) (cipher.AEAD, []byte, error) {
 // Lane returns the ordering key for the thing that parts name, for example a
 // patient's identifier and its assigning authority: 32 hex digits of a keyed
 // hash. Plain hashes of identity numbers can be guessed in hours.
-func (k *Keys) Lane(parts ...string) string { return digest(k.lane, parts)[:32] }
+func (k *Keys) Lane(parts ...string) string { return k.lane.digest(parts)[:32] }
 
 // ItemID returns the idempotency key for what parts name: 40 hex digits of a
 // keyed hash.
-func (k *Keys) ItemID(parts ...string) string { return digest(k.item, parts)[:40] }
+func (k *Keys) ItemID(parts ...string) string { return k.item.digest(parts)[:40] }
+
+// hasher makes keyed hashes. HMACs are kept: every message needs three. It is safe for
+// concurrent use.
+type hasher struct{ kept *sync.Pool }
+
+// scratch is an HMAC-SHA-256 with the space to feed it from.
+type scratch struct {
+	hmac hash.Hash
+	b    []byte
+}
+
+func newHasher(key []byte) hasher {
+	return hasher{&sync.Pool{New: func() any { return &scratch{hmac: hmac.New(sha256.New, key)} }}}
+}
 
 // digest is the hex HMAC-SHA-256 of parts, each preceded by its length so that
 // no two lists collide.
-func digest(key []byte, parts []string) string {
-	h := hmac.New(sha256.New, key)
-	var n [8]byte
+func (h hasher) digest(parts []string) string {
+	s := h.kept.Get().(*scratch)
+	defer h.kept.Put(s)
+	s.hmac.Reset()
 	for _, p := range parts {
-		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
+		s.b = binary.BigEndian.AppendUint64(s.b[:0], uint64(len(p)))
+		s.hmac.Write(s.b)
+		for len(p) > 0 { // in pieces: a message is as long as it likes
+			s.b = append(s.b[:0], p[:min(len(p), maxScratch)]...)
+			p = p[len(s.b):]
+			s.hmac.Write(s.b)
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	s.b = s.hmac.Sum(s.b[:0])
+	sum := hex.EncodeToString(s.b)
+	clear(s.b[:cap(s.b)]) // it held what was hashed
+	return sum
 }
+
+// maxScratch bounds what a kept hasher holds, bytes.
+const maxScratch = 4 << 10

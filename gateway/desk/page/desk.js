@@ -9,12 +9,13 @@ import { paint } from './person.js';
 import { paintAlerts, paintReaders } from './readers.js';
 import { paintPlatform } from './platform.js';
 import { paintSimulator } from './simulator.js';
+import { paintPrompt } from './prompt.js';
 
 const statusEvery = 30000; // milliseconds
 const statusAfterEvent = 1500; // milliseconds, when the read has reached the queue
 
 const element = (id) => document.getElementById(id);
-const known = { link: 'connecting', gap: false, readers: null, status: null, simulator: null };
+const known = { link: 'connecting', gap: false, readers: null, status: null, simulator: null, prompts: [] };
 const screen = new Screen(showPicture);
 let statusTimer = 0;
 
@@ -73,6 +74,10 @@ function showSimulator() {
   }
 }
 
+function showPrompt() {
+  paintPrompt(element('prompt'), known.prompts[known.prompts.length - 1], answerPrompt);
+}
+
 function showAll() {
   translate();
   for (const button of document.querySelectorAll('[data-language]')) {
@@ -82,6 +87,8 @@ function showAll() {
   showReaders();
   showStatus();
   showSimulator();
+  element('prompt').removeAttribute('data-prompt'); // in the new language
+  showPrompt();
   showPicture(screen.picture);
 }
 
@@ -118,6 +125,24 @@ function askStatusSoon() {
   statusTimer = setTimeout(askStatus, statusAfterEvent);
 }
 
+async function askPrompts() {
+  try {
+    known.prompts = (await ask('prompts')).prompts;
+    showPrompt();
+  } catch (e) {
+    // As above.
+  }
+}
+
+async function answerPrompt(id, body) {
+  try {
+    await ask('prompts/' + encodeURIComponent(id), body);
+  } catch (e) {
+    // It was closed meanwhile: the next event says what became of the card.
+  }
+  askPrompts();
+}
+
 async function useSimulator(what, body) {
   element('simulator-error').textContent = '';
   try {
@@ -133,7 +158,7 @@ async function useSimulator(what, body) {
 async function connected() {
   known.link = 'up';
   showLink();
-  await Promise.all([askReaders(), askStatus()]);
+  await Promise.all([askReaders(), askStatus(), askPrompts()]);
   showReaders();
   const shown = screen.picture;
   const inside = (known.readers || []).filter((r) => r.read);
@@ -169,6 +194,10 @@ function happened(event) {
       break;
     case 'reader.fault':
       screen.stopped(event);
+      break;
+    case 'prompt.opened':
+    case 'prompt.closed':
+      askPrompts();
       break;
   }
   askReaders();
