@@ -26,9 +26,10 @@ var ErrMessaging = errors.New("secure messaging with the document failed; presen
 // gives it.
 var ErrMalformed = errors.New("the document's data are not as Doc 9303 wants them")
 
-// ErrAltered says that a data group is not what the issuer signed: the data are
-// forged or damaged and must not be used.
-var ErrAltered = errors.New("a data group does not match the document's security object; do not use the document")
+// ErrAltered says that a data group is not what the issuer signed, or not of the
+// document that the key is printed on: the data are forged or damaged and must not be
+// used.
+var ErrAltered = errors.New("the chip's data are not what the issuer signed for this document; do not use the document")
 
 // StatusError says that the document refused a command.
 type StatusError struct {

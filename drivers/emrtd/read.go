@@ -57,7 +57,8 @@ type Options struct {
 var application = []byte{0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01}
 
 // Read opens the document that send talks to and reads it. It tries the key once: PACE
-// where EF.CardAccess offers a way that is known, else BAC. The card may have anything
+// where EF.CardAccess offers a way that is known, and BAC where it does not or where
+// the document will not have it. The card may have anything
 // selected beforehand.
 //
 // Errors wrap ErrKey, ErrUnsupported, ErrMessaging, ErrMalformed, ErrAltered or a
@@ -76,7 +77,10 @@ func Read(ctx context.Context, send Transceive, key Key, o Options) (*Document, 
 		return nil, err
 	}
 	d := &Document{Protocol: protocol}
-	return d, r.document(ctx, d, o)
+	if err := r.document(ctx, d, key, o); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // open establishes secure messaging and selects the application.
@@ -86,13 +90,16 @@ func (r *reader) open(ctx context.Context, key Key, random io.Reader) (protocol 
 		return "", err
 	}
 	if len(ways) > 0 {
-		if r.sm, err = ways[0].authenticate(ctx, r.send, key, random); err != nil {
+		r.sm, err = ways[0].authenticate(ctx, r.send, key, random)
+		if err == nil {
+			return ways[0].protocol(), r.selectApplication(ctx)
+		}
+		if !refused(err) {
 			return "", err
 		}
-		return ways[0].protocol(), r.selectApplication(ctx)
 	}
-	if key.IsCAN() {
-		return "", fmt.Errorf("no PACE in EF.CardAccess: %w", ErrUnsupported)
+	if key.IsCAN() { // BAC knows the machine readable zone only
+		return "", fmt.Errorf("no PACE with a card access number: %w", ErrUnsupported)
 	}
 	if err = r.selectApplication(ctx); err == nil {
 		r.sm, err = basicAccess(ctx, r.send, key, random)
@@ -140,7 +147,7 @@ func (r *reader) selectApplication(ctx context.Context) error {
 
 // document reads the files. What is not under the security object's hashes is not
 // read, as long as there is one.
-func (r *reader) document(ctx context.Context, d *Document, o Options) error {
+func (r *reader) document(ctx context.Context, d *Document, key Key, o Options) error {
 	has := map[int]bool{}
 	com, err := r.file(ctx, "EF.COM", 0x011E)
 	if err == nil {
@@ -166,6 +173,9 @@ func (r *reader) document(ctx context.Context, d *Document, o Options) error {
 	}
 	if d.MRZ, err = parseDG1(zone); err != nil {
 		return err
+	}
+	if printed, err := ParseKey(d.MRZ); err == nil && !key.IsCAN() && printed != key {
+		return fmt.Errorf("DG1 is not the zone that opens the document: %w", ErrAltered)
 	}
 	for _, g := range []struct {
 		number int

@@ -87,6 +87,7 @@ func TestRead(t *testing.T) {
 	tests := []want{
 		{"BAC", sampleMRZ, "BAC", chip.Config{KeyInfo: sampleKey}},
 		{"BAC where PACE is of another kind", sampleMRZ, "BAC", chip.Config{KeyInfo: sampleKey, PACE: []chip.Way{{Cipher: 5, Parameter: 13}, {Cipher: 2, Parameter: 0}}}},
+		{"BAC where the document will not have PACE", sampleMRZ, "BAC", chip.Config{KeyInfo: sampleKey, PACE: []chip.Way{{Cipher: 2, Parameter: 14}}}},
 		{"the stronger of two", sampleMRZ, "PACE-ECDH-GM-AES-CBC-CMAC-256 P-384", chip.Config{KeyInfo: sampleKey, PACE: []chip.Way{{Cipher: 1, Parameter: 12}, {Cipher: 4, Parameter: 15}}}},
 		{"PACE only", "L000000X1,900307,350101", "PACE-ECDH-GM-AES-CBC-CMAC-128 P-256", chip.Config{KeyInfo: sampleKey, NoBAC: true, PACE: []chip.Way{{Cipher: 2, Parameter: 12}}}},
 	}
@@ -139,6 +140,8 @@ func TestReadFails(t *testing.T) {
 		{"wrong number, PACE", "L000000X2,900307,350101", chip.Config{KeyInfo: sampleKey, PACE: pace}, nil, 0, nil, ErrKey},
 		{"wrong access number", "500541", chip.Config{CAN: sampleCAN, PACE: pace}, nil, 0, nil, ErrKey},
 		{"access number without PACE", sampleCAN, chip.Config{KeyInfo: sampleKey}, nil, 0, nil, ErrUnsupported},
+		{"access number of a document that has none", sampleCAN, chip.Config{KeyInfo: sampleKey, PACE: pace}, nil, 0, nil, ErrUnsupported},
+		{"DG1 of another document", "L000000X2,900307,350101", chip.Config{KeyInfo: "L000000X2890030713501014"}, nil, 0, nil, ErrAltered},
 		{"neither BAC nor a known PACE", sampleMRZ, chip.Config{NoBAC: true, KeyInfo: sampleKey, PACE: []chip.Way{{Cipher: 9, Parameter: 13}}}, nil, 0, nil, ErrUnsupported},
 		{"DG1 altered", sampleMRZ, chip.Config{KeyInfo: sampleKey}, changed(0x0101, 12), 0, nil, ErrAltered},
 		{"DG11 altered", sampleMRZ, chip.Config{KeyInfo: sampleKey}, changed(0x010B, 60), 0, nil, ErrAltered},
