@@ -9,14 +9,15 @@ TOOLS   := $(CURDIR)/bin/tools
 # without and says so.
 cgo = $(shell pkg-config --exists libpcsclite libusb-1.0 2>/dev/null && command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
 
-.PHONY: help build demo test test-hardware race bench bench-slow-disk fuzz lint cross deb deb-test clean
+.PHONY: help build demo test test-hardware race bench bench-hl7 bench-slow-disk fuzz lint cross deb deb-test clean
 
 help:
 	@echo 'make demo    install what is missing, build, and show the gateway at work'
 	@echo 'make test    install what the tests need and run them'
 	@echo 'make test-hardware   the drivers on a kernel with USB, and fuzzing'
 	@echo 'make build   bin/cardferry     make lint    vet and golangci-lint'
-	@echo 'make bench   the benchmarks    make cross   the builds without C'
+	@echo 'make bench   the benchmarks    make bench-hl7   the HL7 codec beside others'
+	@echo 'make cross   the builds without C'
 	@echo 'make fuzz    each fuzz target  make deb     dist/*.deb'
 
 build:
@@ -31,6 +32,7 @@ test:
 	@packaging/deps.sh test
 	CGO_ENABLED=$(cgo) $(GO) vet ./...
 	CGO_ENABLED=$(cgo) $(GO) test ./...
+	cd bench && GOWORK=off $(GO) vet ./...
 
 # The race detector needs C.
 race:
@@ -47,6 +49,11 @@ test-hardware:
 
 bench:
 	CGO_ENABLED=$(cgo) $(GO) test -run '^$$' -bench . -benchmem ./...
+
+# The HL7 codec beside its peers on the same bytes. The peers want npm and python3-hl7;
+# those that are missing are left out.
+bench-hl7:
+	GO='$(GO)' bench/hl7/run.sh
 
 # The acknowledgement benchmark on a disk that takes 2 ms for each sync, as many
 # hospital PCs have: strace delays every sync of a file system in memory.

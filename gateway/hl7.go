@@ -88,8 +88,8 @@ func (g *Gateway) newListener() (*mllp.Server, error) {
 		Handler: g.intake.Handle, OnFragment: g.intake.Fragment, MaxMessage: int(h.MaxMessage),
 		Allow: configs.Networks(h.Allow), MaxConns: h.MaxConnections, Rate: float64(h.Rate), Idle: h.Idle,
 		OnEnd: func(peer mllp.Peer, cause mllp.Cause) {
-			if cause != mllp.PeerClosed && cause != mllp.Draining {
-				g.log.Warn("HL7 connection ended", "peer", peer.String(), "cause", cause)
+			if cause.Fault() {
+				g.log.Warn("HL7 connection ended", "peer", peer.String(), "certificate", peer.Name(), "cause", cause)
 			}
 		},
 	}

@@ -42,7 +42,7 @@ func (c *mllpCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for kind, n := range map[string]uint64{
 		"filler_bytes": s.Faults.FillerBytes, "garbage_bytes": s.Faults.GarbageBytes, "no_cr": s.Faults.NoCR,
-		"inner_fs": s.Faults.InnerFS, "doubled_start": s.Faults.DoubledStart, "fragments": s.Faults.Fragments,
+		"inner_fs": s.Faults.InnerFS, "inner_vt": s.Faults.InnerVT, "doubled_start": s.Faults.DoubledStart, "fragments": s.Faults.Fragments,
 	} {
 		ch <- prometheus.MustNewConstMetric(c.framing, prometheus.CounterValue, float64(n), kind)
 	}

@@ -10,4 +10,4 @@ if ! command -v npm >/dev/null 2>&1; then
 elif ! [ -d node/node_modules ]; then
 	(cd node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || echo 'npm could not install the peers' >&2
 fi
-GOWORK=off exec go run . -dir "$PWD"
+GOWORK=off exec "${GO:-go}" run . -dir "$PWD"
