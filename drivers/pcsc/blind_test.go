@@ -69,9 +69,20 @@ func TestSuspicion(t *testing.T) {
 		if got := at(); got != settle+sharingSlow {
 			t.Errorf("tries again after %v, want %v", got, settle+sharingSlow)
 		}
+		if !b.power {
+			t.Error("a contradiction, and the card is not powered")
+		}
 		b.looked(true)
 		if b.left(empty(3), settle); b.suspected != nil {
 			t.Error("does not believe what the service found")
+		}
+
+		b.saw(present(5))
+		b.torn = true // a command was lost: the next card may be in already
+		began = time.Now()
+		b.left(empty(6), settle)
+		if got := at(); got != settle || b.power {
+			t.Errorf("makes it look after %v, powering %t; want %v, only looking", got, b.power, settle)
 		}
 	})
 }

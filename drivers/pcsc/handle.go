@@ -93,15 +93,18 @@ func (h *handle) transmit(cmd []byte) ([]byte, error) {
 // iccPresence is SCARD_ATTR_ICC_PRESENCE (PC/SC part 3, 3.1.4.3): one byte, 0 for no card.
 const iccPresence scard.Attrib = 0x90300
 
-// revive makes the service look for a card itself. Where the reader says that its slot is
-// empty, nothing is done.
-func (h *handle) revive(reader string) error {
+// revive makes the service look for a card: pcsc-lite does when its only client lets go of
+// a reader. power also powers what is there, unless the reader says that its slot is empty.
+func (h *handle) revive(reader string, power bool) error {
 	var err error
 	if h.context, err = scard.EstablishContext(); err != nil {
 		return wrap("SCardEstablishContext", err)
 	}
 	if h.card, err = h.context.Connect(reader, scard.ShareDirect, scard.ProtocolAny); err != nil {
 		return wrap("SCardConnect", err)
+	}
+	if !power {
+		return nil
 	}
 	// Not every reader driver knows the attribute.
 	if there, err := h.card.GetAttrib(iccPresence); err == nil && len(there) == 1 && there[0] == 0 {

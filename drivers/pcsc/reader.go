@@ -60,7 +60,7 @@ func (r *reader) run(ctx context.Context, previous <-chan struct{}) {
 			}
 			r.blind.left(s, r.d.limits.settle)
 		case <-r.blind.suspected:
-			r.blind.looked(r.revive(ctx))
+			r.blind.looked(r.revive(ctx, r.blind.power))
 		}
 	}
 	r.event(drivers.Event{Type: drivers.Detached})
@@ -86,6 +86,7 @@ func (r *reader) serve(ctx context.Context, s state) state {
 	if how == underway {
 		how = <-ended
 	}
+	r.blind.torn = one.failures[classRemoved]+one.failures[classTransport] > 0
 	r.swaps++
 	if !s.sameCard(next) {
 		r.swaps = 0

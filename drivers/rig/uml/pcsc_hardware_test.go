@@ -110,10 +110,12 @@ func serviceHas(t *testing.T, serial string) bool {
 // chip is a card that answers every command with one byte and 90 00.
 type chip struct {
 	says   byte
+	kind   byte   // cards of different kinds have different ATRs
 	onAPDU func() // in the middle of a command; may be nil
 }
 
-func (c *chip) ATR() []byte { return []byte{0x3B, 0x80, 0x01, 0x81} } // ISO 7816-3, 8.2: T=1
+// ATR offers T=1 and has one historical byte (ISO 7816-3, 8.2).
+func (c *chip) ATR() []byte { return []byte{0x3B, 0x81, 0x01, c.kind, 0x3B ^ 0xBB ^ c.kind} }
 func (c *chip) Reset()      {}
 func (c *chip) APDU([]byte) []byte {
 	if c.onAPDU != nil {
@@ -151,7 +153,8 @@ func bench(t *testing.T, read func(context.Context, card.Channel, card.Info) (dr
 //
 // A reader that is pulled while SCardConnect powers its card is left out: pcscd 1.9.9
 // then sometimes waits for its own polling thread for ever and never sees another
-// reader, which no client can help.
+// reader, which no client can help. Where such a service stops answering, the driver says
+// so as a fault (limits.hung in drivers/pcsc), and a person restarts it.
 func TestReaderCycles(t *testing.T) {
 	const warmUp = 8 // what libraries open once is open then
 	n := max(warmUp+4, cycles(t, 200))
@@ -299,6 +302,32 @@ func TestCardCycles(t *testing.T) {
 	r.quiet()
 	r.checkStory()
 	t.Logf("%d cards in and out, %v each", n, (time.Since(began) / time.Duration(n)).Round(time.Millisecond))
+}
+
+// TestSwapInMidCommand puts the next card in within the command that the last one is
+// pulled from: the service never sees an empty slot. A card of another kind is presented; one
+// of the same kind is read in the last one's place, where nothing tells them apart.
+func TestSwapInMidCommand(t *testing.T) {
+	n := cycles(t, 20)
+	r, reader := bench(t, readOneByte)
+	for i := range n {
+		other := i%2 == 1
+		next := &chip{says: byte(i)}
+		if other {
+			next.kind = 1
+		}
+		reader.Insert(&chip{says: 0xEE, onAPDU: func() { reader.Insert(next) }})
+		if e := r.until(drivers.Completed); e.Read.Medium != fmt.Sprintf("test-%02x", byte(i)) {
+			t.Fatalf("cycle %d: read %q", i, e.Read.Medium)
+		}
+		reader.Remove()
+		r.expect(drivers.Removed)
+	}
+	r.quiet()
+	r.checkStory()
+	if got := r.count("Gemalto PC Twin Reader (STAYS)", drivers.Presented); got < n+n/2 {
+		t.Errorf("presented %d times, want %d at least: %d cards of another kind came", got, n+n/2, n/2)
+	}
 }
 
 // TestSlowCard has a card that works longer than a reader waits by itself: the reader
