@@ -22,7 +22,7 @@ type asking struct {
 	failed chan error
 }
 
-func ask(t *testing.T, ctx context.Context) *asking {
+func ask(ctx context.Context, t *testing.T) *asking {
 	t.Helper()
 	a := &asking{Desk: New(Config{Name: "reg-1"}), answer: make(chan string, 1), failed: make(chan error, 1)}
 	t.Cleanup(a.Close)
@@ -84,8 +84,8 @@ func TestClerkAnswersACard(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := ask(t, t.Context())
-			if a.prompt.Reader != "counter" || a.prompt.Kind != "can" || a.prompt.MaxLength != 6 || len(a.Desk.prompts.list()) != 1 {
+			a := ask(t.Context(), t)
+			if a.prompt.Reader != "counter" || a.prompt.Kind != "can" || a.prompt.MaxLength != 6 || len(a.prompts.list()) != 1 {
 				t.Errorf("asked %+v", a.prompt)
 			}
 			for _, bad := range []string{`{"answer":""}`, `{"answer":"1234567"}`, `{}`, `[]`} {
@@ -102,7 +102,7 @@ func TestClerkAnswersACard(t *testing.T) {
 			if got, err := <-a.answer, <-a.failed; got != tt.answer || !errors.Is(err, tt.err) {
 				t.Errorf("answer %q, %v", got, err)
 			}
-			if got := a.post(t, a.prompt.ID, tt.body); got != http.StatusGone || len(a.Desk.prompts.list()) != 0 {
+			if got := a.post(t, a.prompt.ID, tt.body); got != http.StatusGone || len(a.prompts.list()) != 0 {
 				t.Errorf("answered twice: %d", got)
 			}
 		})
@@ -111,15 +111,15 @@ func TestClerkAnswersACard(t *testing.T) {
 
 func TestQuestionEndsWithTheCard(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	a := ask(t, ctx)
+	a := ask(ctx, t)
 	cancel()
-	if _, err := <-a.answer, <-a.failed; !errors.Is(err, context.Canceled) || len(a.Desk.prompts.list()) != 0 {
+	if _, err := <-a.answer, <-a.failed; !errors.Is(err, context.Canceled) || len(a.prompts.list()) != 0 {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestQuestionEndsWithTheDesk(t *testing.T) {
-	a := ask(t, t.Context())
+	a := ask(t.Context(), t)
 	a.Close()
 	if _, err := <-a.answer, <-a.failed; !errors.Is(err, ErrNoClerk) {
 		t.Errorf("%v", err)
