@@ -1,0 +1,54 @@
+package chip
+
+import (
+	"bytes"
+	"testing"
+)
+
+// hand is a chip of which nothing is secret to the tests.
+func hand() *Chip {
+	return New(Config{
+		KeyInfo: "L000000X1790030713501014", CAN: "500540", PACE: []Way{{Cipher: 2, Parameter: 12}},
+		Files: map[uint16][]byte{0x0101: []byte("inside")},
+	})
+}
+
+// Whatever is sent, the chip answers with a status word and gives nothing away.
+func FuzzAPDU(f *testing.F) {
+	for _, s := range [][]byte{{0x00, 0xA4, 0x04, 0x0C, 0x07, 0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01}, {0x00, 0xA4, 0x02, 0x0C, 0x02, 0x01, 0x01}, {0x00, 0xB0, 0x00, 0x00, 0x00},
+		{0x00, 0x84, 0x00, 0x00, 0x08}, {0x10, 0x86, 0x00, 0x00, 0x02, 0x7C, 0x00, 0x00}, {0x0C, 0xB0, 0x00, 0x00, 0x0D, 0x97, 0x01, 0x04, 0x8E, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 0x00}} {
+		f.Add(s, s)
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		c := hand()
+		for _, cmd := range [][]byte{first, second, first} {
+			answer := c.APDU(cmd)
+			if len(answer) < 2 || bytes.Contains(answer, []byte("inside")) {
+				t.Errorf("%X answered %X", cmd, answer)
+			}
+		}
+	})
+}
+
+// The application is closed before authentication, and a power cycle closes everything.
+func TestClosedBeforeAuthentication(t *testing.T) {
+	c := hand()
+	for _, tt := range []struct {
+		name      string
+		cmd, want []byte
+	}{
+		{"select the application", []byte{0x00, 0xA4, 0x04, 0x0C, 0x07, 0xA0, 0x00, 0x00, 0x02, 0x47, 0x10, 0x01}, []byte{0x90, 0x00}},
+		{"select a data group", []byte{0x00, 0xA4, 0x02, 0x0C, 0x02, 0x01, 0x01}, []byte{0x69, 0x82}},
+		{"read", []byte{0x00, 0xB0, 0x00, 0x00, 0x00}, []byte{0x69, 0x86}},
+		{"protected without a session", []byte{0x0C, 0xB0, 0x00, 0x00, 0x0D, 0x97, 0x01, 0x04, 0x8E, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 0x00}, []byte{0x69, 0x82}},
+		{"write", []byte{0x00, 0xD6, 0x00, 0x00, 0x01, 0xFF}, []byte{0x6D, 0x00}},
+	} {
+		if got := c.APDU(tt.cmd); !bytes.Equal(got, tt.want) {
+			t.Errorf("%s: %X", tt.name, got)
+		}
+	}
+	c.Reset()
+	if got := c.APDU([]byte{0x00, 0x84, 0x00, 0x00, 0x08}); !bytes.Equal(got, []byte{0x6D, 0x00}) {
+		t.Errorf("challenge after a reset: %X", got)
+	}
+}
