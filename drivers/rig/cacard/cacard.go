@@ -42,7 +42,7 @@ type Card struct {
 // Insert makes a card in dir, which must exist, and puts it into the slot that vpcd
 // serves at addr ("127.0.0.1:35963"). It stays until Remove.
 func Insert(ctx context.Context, dir, addr string) (*Card, error) {
-	if err := available(); err != nil {
+	if err := debian.Need(requirements, ErrUnavailable); err != nil {
 		return nil, err
 	}
 	host, port, err := net.SplitHostPort(addr)
@@ -78,13 +78,6 @@ var requirements = []debian.Requirement{
 	{Probe: "certutil", Package: "libnss3-tools"},
 	{Probe: "gcc", Package: "gcc"},
 	{Probe: "pkg-config", Package: "pkg-config"},
-}
-
-func available() error {
-	if missing := debian.Missing(requirements); len(missing) > 0 {
-		return fmt.Errorf("%w: as root: apt-get install %s", ErrUnavailable, strings.Join(missing, " "))
-	}
-	return nil
 }
 
 // run runs a program that must succeed and returns its output.

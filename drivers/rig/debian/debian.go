@@ -3,9 +3,11 @@
 package debian
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // Requirement is a program (by name) or a file (by its absolute path) and the
@@ -27,4 +29,13 @@ func Missing(requirements []Requirement) []string {
 		}
 	}
 	return missing
+}
+
+// Need returns nil when everything is there, and otherwise an error that wraps unavailable
+// and says what root has to install.
+func Need(requirements []Requirement, unavailable error) error {
+	if missing := Missing(requirements); len(missing) > 0 {
+		return fmt.Errorf("%w: as root: apt-get install %s", unavailable, strings.Join(missing, " "))
+	}
+	return nil
 }

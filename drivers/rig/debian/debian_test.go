@@ -1,8 +1,10 @@
 package debian
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -16,5 +18,16 @@ func TestMissing(t *testing.T) {
 	})
 	if want := []string{"a", "b"}; !slices.Equal(got, want) {
 		t.Errorf("missing %v, want %v", got, want)
+	}
+}
+
+func TestNeed(t *testing.T) {
+	unavailable := errors.New("not available")
+	if err := Need([]Requirement{{Probe: t.TempDir(), Package: "there"}}, unavailable); err != nil {
+		t.Error(err)
+	}
+	err := Need([]Requirement{{Probe: "no-such-program", Package: "a"}, {Probe: "nor-this", Package: "b"}}, unavailable)
+	if !errors.Is(err, unavailable) || !strings.Contains(err.Error(), "apt-get install a b") {
+		t.Errorf("%v, want what to install", err)
 	}
 }

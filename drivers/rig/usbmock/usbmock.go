@@ -26,7 +26,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"cardferry/drivers/rig/debian"
@@ -40,7 +39,7 @@ var ErrUnavailable = errors.New("simulated USB without a kernel is not available
 // Run runs the tests of m under the bridge and returns the exit code. Where the
 // bridge cannot run, it runs them without, and those that call [Need] skip.
 func Run(m *testing.M) int {
-	if hardware || os.Getenv(usbsim.BridgeEnv) != "" || available() != nil {
+	if hardware || os.Getenv(usbsim.BridgeEnv) != "" || debian.Need(requirements, ErrUnavailable) != nil {
 		return m.Run()
 	}
 	code, err := rerun()
@@ -58,7 +57,7 @@ func Need(t testing.TB) {
 	if hardware || os.Getenv(usbsim.BridgeEnv) != "" {
 		return
 	}
-	if err := available(); err != nil {
+	if err := debian.Need(requirements, ErrUnavailable); err != nil {
 		t.Skip(err)
 	}
 	t.Fatal("the package's TestMain does not call usbmock.Run")
@@ -110,12 +109,4 @@ var requirements = []debian.Requirement{
 	{Probe: "/usr/include/umockdev-1.0/umockdev.h", Package: "libumockdev-dev"},
 	{Probe: "gcc", Package: "gcc"},
 	{Probe: "pkg-config", Package: "pkg-config"},
-}
-
-// available says what is missing, if anything.
-func available() error {
-	if missing := debian.Missing(requirements); len(missing) > 0 {
-		return fmt.Errorf("%w: as root: apt-get install %s", ErrUnavailable, strings.Join(missing, " "))
-	}
-	return nil
 }
