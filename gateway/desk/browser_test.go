@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -25,6 +26,7 @@ func TestPageInABrowser(t *testing.T) {
 		{"shows what was read", pageShowsReads},
 		{"is worked with simulated readers", pageTraining},
 		{"does not keep a person", pagePersonDoesNotStay},
+		{"asks what a card needs", pageAsks},
 		{"reconnects", pageReconnects},
 		{"is closed to foreign pages", pageForeignPage},
 	} {
@@ -139,6 +141,51 @@ func pageShowsReads(t *testing.T, openTab opener) {
 	if said := b.said(); len(said) != 0 {
 		t.Errorf("console: %v", said)
 	}
+}
+
+// pageAsks: a card that opens with a printed number is asked for at the desk, once, and what
+// was typed stays nowhere.
+func pageAsks(t *testing.T, openTab opener) {
+	d, url := deskServer(t, Config{Name: "reg-03"})
+	d.Publish(drivers.Event{Type: drivers.Attached, Reader: slot})
+	b := openTab(t, "zh-CN")
+	b.do(t, chromedp.Navigate(url))
+	b.wantText(t, "#link", "已连接")
+	d.Publish(drivers.Event{Type: drivers.Presented, Reader: slot})
+
+	type end struct {
+		answer string
+		err    error
+	}
+	ask := func(kind string, length int) chan end {
+		ended := make(chan end, 1)
+		go func() {
+			answer, err := d.Ask(t.Context(), Prompt{Reader: slot.Name, Kind: kind, MaxLength: length})
+			ended <- end{answer, err}
+		}()
+		return ended
+	}
+	ended := ask("can", 6)
+	b.wantText(t, "#prompt", "六位数字", "读卡器上")
+	b.do(t, chromedp.Click(`[data-language="en"]`))
+	b.wantText(t, "#prompt", "six digits", "Go on without the chip")
+	b.picture(t, "prompt-en")
+	b.do(t, chromedp.SendKeys("#prompt-answer", "123456\r"))
+	if got := <-ended; got.answer != "123456" || got.err != nil {
+		t.Errorf("answered %q, %v", got.answer, got.err)
+	}
+	b.wantHidden(t, "#prompt")
+	if text := evaluate[string](t, b, `document.documentElement.outerHTML + [...document.querySelectorAll("input")].map(i => i.value).join()`); strings.Contains(text, "123456") {
+		t.Error("what was typed stayed in the page")
+	}
+
+	ended = ask("mrz", 100)
+	b.wantText(t, "#prompt", "machine-readable lines")
+	b.do(t, chromedp.Click("#prompt .without"))
+	if got := <-ended; !errors.Is(got.err, ErrPromptDeclined) {
+		t.Errorf("declined as %v", got.err)
+	}
+	b.wantHidden(t, "#prompt")
 }
 
 func pageTraining(t *testing.T, openTab opener) {

@@ -148,6 +148,14 @@ func (c *chromium) wantGone(t *testing.T, selector string) {
 	}
 }
 
+// wantHidden waits until the element is not shown.
+func (c *chromium) wantHidden(t *testing.T, selector string) {
+	t.Helper()
+	if err := c.poll(`(s) => document.querySelector(s).hidden`, selector); err != nil {
+		t.Errorf("%s is still shown: %v", selector, err)
+	}
+}
+
 // picture stores a screenshot when CARDFERRY_SCREENSHOTS names a directory.
 func (c *chromium) picture(t *testing.T, name string) {
 	t.Helper()
