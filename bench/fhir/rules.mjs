@@ -6,16 +6,18 @@
 class Model {
   constructor(bundles) {
     this.types = new Map();
+    this.rules = new Map(); // constraints of a type on itself
     for (const b of bundles) {
       for (const { resource: r } of b.entry) {
         if (r.resourceType !== 'StructureDefinition' || r.derivation === 'constraint') continue;
         const elements = new Map();
+        this.rules.set(r.type, (r.snapshot.element[0].constraint ?? []).filter((c) => c.severity === 'error' && !['ele-1', 'ref-1'].includes(c.key))); // both are below
         for (const e of r.snapshot.element) {
           const name = e.path.slice(r.type.length + 1);
           if (!name.endsWith('[x]')) elements.set(name, { ...e, of: e.type?.[0] });
           else {
             for (const t of e.type) {
-              elements.set(name.slice(0, -3) + t.code[0].toUpperCase() + t.code.slice(1), { ...e, of: t });
+              elements.set(name.slice(0, -3) + t.code[0].toUpperCase() + t.code.slice(1), { ...e, of: t, choice: e.path.split('.').at(-1) });
             }
           }
         }
@@ -24,7 +26,8 @@ class Model {
     }
   }
 
-  // walk visits every element of an instance with its definition.
+  // walk visits every element of an instance with its definition, and with the
+  // object it is in.
   walk(value, visit, path = value.resourceType, type = value.resourceType, prefix = '') {
     const elements = this.types.get(type);
     if (!elements || !value || typeof value !== 'object') return;
@@ -36,7 +39,7 @@ class Model {
       const list = Array.isArray(v) ? v : [v];
       list.forEach((item, i) => {
         const at = `${path}.${key}${Array.isArray(v) ? `[${i}]` : ''}`;
-        visit(item, def, at);
+        visit(item, def, at, value);
         if (!item || typeof item !== 'object') return;
         if (def.contentReference) this.walk(item, visit, at, type, def.contentReference.slice(1 + type.length + 1));
         else if (def.of?.code === 'BackboneElement' || def.of?.code === 'Element') this.walk(item, visit, at, type, name);
@@ -187,6 +190,31 @@ export function references(bundle, model, problem) {
       if (!used.has(id) && !JSON.stringify(resource).includes('"#"')) problem('a contained resource is referred to (dom-3)', `${resource.resourceType}.contained`);
     }
   }
+}
+
+// choices: of the types of value[x] one at most.
+export function choices(resource, model, problem) {
+  const seen = new Map(); // object -> the choices made in it
+  model.walk(resource, (v, def, path, parent) => {
+    if (!def.choice) return;
+    const made = seen.get(parent) ?? new Map();
+    seen.set(parent, made);
+    if (made.has(def.choice) && made.get(def.choice) !== def.of.code) problem(`one type of ${def.choice} only`, path);
+    made.set(def.choice, def.of.code);
+  });
+}
+
+// datatypes: the constraints of a datatype on itself (cpt-2, qty-3, att-1, per-1 …),
+// which the validator looks at for resources and backbone elements only. holds
+// evaluates a FHIRPath expression.
+export function datatypes(resource, model, holds, problem) {
+  model.walk(resource, (v, def, path) => {
+    const type = def.of?.code;
+    if (!v || typeof v !== 'object' || v.resourceType || def.contentReference || type === 'BackboneElement' || type === 'Element') return;
+    for (const rule of model.rules.get(type) ?? []) {
+      if (!holds(rule.expression, type, v, resource)) problem(`constraint ${rule.key} of ${type}`, path);
+    }
+  });
 }
 
 // constraints that the validator skips, and FHIR's rules about JSON.
