@@ -14,6 +14,7 @@ import (
 	"cardferry/drivers/card"
 	"cardferry/drivers/code"
 	"cardferry/drivers/decode"
+	"cardferry/drivers/emrtd"
 	"cardferry/drivers/idcard"
 	"cardferry/drivers/pcsc"
 	"cardferry/drivers/serial"
@@ -32,7 +33,8 @@ type Tables struct {
 }
 
 // LoadTables compiles the shipped tables and those of dir ("" is none), which
-// holds cards/, codes/ and v2fhir/, and keys/ with the public keys of signed codes.
+// holds cards/, codes/ and v2fhir/, keys/ with the public keys of signed codes and
+// csca/ with the certificates of countries whose travel documents are checked.
 // secrets are the card keys that profiles name. An error names file, line and
 // column.
 func LoadTables(dir string, secrets []configs.CardKey) (*Tables, error) {
@@ -74,6 +76,10 @@ func (t *Tables) loadReading(dir string, secrets []configs.CardKey, prompt Promp
 	if err != nil {
 		return fmt.Errorf("keys of signed codes: %w", err)
 	}
+	authorities, err := loadAuthorities(dir)
+	if err != nil {
+		return fmt.Errorf("csca, the certificates of travel documents: %w", err)
+	}
 	var rules *code.Rules
 	var codes error
 	var kinds sync.WaitGroup
@@ -81,7 +87,9 @@ func (t *Tables) loadReading(dir string, secrets []configs.CardKey, prompt Promp
 	profiles, cards := card.LoadProfiles(layers(configs.Cards(), dir, "cards")...)
 	kinds.Wait()
 	if cards == nil {
-		t.Cards, cards = card.NewEngineWith(profiles, card.Options{MifareKeys: mifare.get, Keys: public, Prompt: prompt})
+		t.Cards, cards = card.NewEngineWith(profiles, card.Options{
+			MifareKeys: mifare.get, Keys: public, TravelAuthorities: authorities, Prompt: prompt,
+		})
 	}
 	if cards != nil {
 		cards = fmt.Errorf("card profiles: %w", cards)
@@ -112,7 +120,7 @@ func siteFolder(dir, name string) fs.FS {
 	}
 	sub, err := fs.Sub(site, name)
 	if err != nil {
-		panic(err) // name is one of four constants
+		panic(err) // name is one of five constants
 	}
 	return sub
 }
@@ -123,6 +131,15 @@ func loadPublicKeys(dir string) (decode.Keys, error) {
 		return decode.Keys{}, nil
 	}
 	return decode.LoadKeys(site)
+}
+
+// loadAuthorities reads the countries' certificates that travel documents are checked with.
+func loadAuthorities(dir string) ([]emrtd.Authority, error) {
+	site := siteFolder(dir, "csca")
+	if site == nil {
+		return nil, nil
+	}
+	return emrtd.LoadAuthorities(site)
 }
 
 // Translator returns the HL7 v2 to FHIR translator of a site.

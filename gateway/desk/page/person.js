@@ -48,6 +48,7 @@ function sign(name, look, title, ...sentences) {
 // strongest first, with the text that tells it.
 const verdicts = [
   ['signature_invalid', 'page.forged'],
+  ['document_altered', 'page.forged'],
   ['payment_code', 'page.payment_code'],
   ['bank_card', 'page.bank_card'],
   ['card_refused', 'page.refused'],
