@@ -21,32 +21,48 @@ import (
 //	@whole               the value with all its components, joined as sent by ^ and &
 //	@data 4 5            base64 of ED data, by its encoding (A, Hex, Base64)
 //	@mime 2 3            the media type of ED type and subtype, or of RP
+//	@after AIS-7 AIS-8   the source's time plus a duration and its unit (s, min, h,
+//	                     d, wk; nothing without a known unit)
+//	@narrative           an Attachment of the text in this OBX and those behind it
+//	                     that go on with the same OBX-3 and type (TX, FT, ST)
 //	@noted               nothing: the value is said by the raw message or by its
 //	                     place and counts as mapped
 type builtin struct {
 	name  string
 	args  []int
+	from  []source // of @after: duration and unit
+	typ   *definition.Type
 	whole bool // takes the field with all repetitions
 }
 
 // builtinArgs is the number of components each takes.
-var builtinArgs = map[string]int{"@coding": 4, "@codesystem": 0, "@authority": 3, "@lines": 0, "@whole": 0, "@data": 2, "@mime": 2, "@noted": 0}
+var builtinArgs = map[string]int{"@coding": 4, "@codesystem": 0, "@authority": 3, "@lines": 0, "@whole": 0, "@data": 2, "@mime": 2, "@after": 2,
+	"@narrative": 0, "@noted": 0}
 
 func parseBuiltin(s string, typ *definition.Type) (*builtin, error) {
 	f := strings.Fields(s)
 	want, ok := builtinArgs[f[0]]
 	if !ok || len(f)-1 != want {
-		return nil, fmt.Errorf("%q: the built-ins are @coding c d s v, @codesystem, @authority n u t, @lines, @whole, @data e d, @mime t s, @noted", s)
+		return nil, fmt.Errorf("%q: the built-ins are @coding c d s v, @codesystem, @authority n u t, @lines, @whole, @data e d, @mime t s, @after n u, @narrative, @noted", s)
 	}
-	b := &builtin{name: f[0], whole: f[0] == "@lines"}
+	b := &builtin{name: f[0], typ: typ, whole: f[0] == "@lines"}
 	for _, a := range f[1:] {
+		if b.name == "@after" {
+			p, err := parseSource(a, "")
+			if err != nil {
+				return nil, err
+			}
+			b.from = append(b.from, p)
+			continue
+		}
 		n, err := strconv.Atoi(a)
 		if err != nil || n < 0 || n > maxComponents {
 			return nil, fmt.Errorf("%q: %q is not a component number", s, a)
 		}
 		b.args = append(b.args, n)
 	}
-	if b.name != "@noted" && (b.name == "@coding") != (typ.Name == "Coding") {
+	makes := map[string]string{"@coding": "Coding", "@narrative": "Attachment"}[b.name]
+	if b.name != "@noted" && makes != typ.Name && (makes != "" || typ.Primitive == nil) {
 		return nil, fmt.Errorf("%s does not make a %s", b.name, typ.Name)
 	}
 	return b, nil
@@ -61,7 +77,8 @@ func (b *builtin) arg(c cursor, i int) cursor {
 }
 
 // text makes a primitive value.
-func (b *builtin) text(r *run, c cursor) string {
+func (b *builtin) text(here *scope, c cursor) string {
+	r := here.run
 	switch b.name {
 	case "@codesystem":
 		c.use()
@@ -80,6 +97,8 @@ func (b *builtin) text(r *run, c cursor) string {
 		return b.data(c)
 	case "@mime":
 		return b.mime(c)
+	case "@after":
+		return b.after(here, c)
 	}
 	return ""
 }

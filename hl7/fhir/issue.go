@@ -50,6 +50,7 @@ const (
 	CodeNoStructure  = "no-structure"  // no tables for this event
 	CodeLimit        = "limit"         // the message is larger than the tables look
 	CodeMerge        = "merge"         // a merge that names the same patient twice
+	CodeRepeated     = "repeated"      // a segment that stands once came again
 )
 
 // maxIssues bounds the outcome of one message; the counts are always exact.
@@ -88,6 +89,7 @@ func (r *run) count() (mapped, unmapped int) {
 var issueTypes = map[string]string{
 	CodeSummary: "informational", CodeUnmapped: "informational", CodeUnmappedCode: "code-invalid", CodeValue: "value",
 	CodeDeleted: "informational", CodeInvalid: "invalid", CodeNoStructure: "not-supported", CodeLimit: "too-long", CodeMerge: "duplicate",
+	CodeRepeated: "structure",
 }
 
 // issueSystem is the code system of issue codes.

@@ -39,8 +39,10 @@ type row struct {
 type step struct {
 	elem  *definition.Element
 	label uint16
-	url   string           // of the extension this step adds
-	enter *definition.Type // resource behind the reference
+	// shared: one instance for all segments of the resource, label[*x]
+	shared bool
+	url    string           // of the extension this step adds
+	enter  *definition.Type // resource behind the reference
 }
 
 // maxLabels bounds the slot labels of all tables together.
@@ -234,6 +236,7 @@ func (c *compiler) target(s string, typ *definition.Type, src string) ([]step, *
 		}
 		if rest = tail; given != "" {
 			label = given
+			st.shared = given[0] == '*'
 		}
 		if st.label, err = c.label(label); err != nil {
 			return nil, nil, err

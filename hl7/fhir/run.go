@@ -73,8 +73,12 @@ func (r *run) segments(s *structure) {
 		seg := &r.view.segments[i]
 		g = s.enterSegment(g, r.root, seg.name)
 		g.segments = append(g.segments, seg)
-		for _, p := range g.def.places[seg.name] {
-			r.place(p, g, seg)
+		seg.grp = g
+	}
+	for i := range r.view.segments {
+		seg := &r.view.segments[i]
+		for _, p := range seg.grp.def.places[seg.name] {
+			r.place(p, seg.grp, seg)
 		}
 	}
 	for i := range r.later {
@@ -87,13 +91,16 @@ func (r *run) place(p *place, g *group, seg *segment) {
 	if p.when != nil && !p.when.holds(&sc) {
 		return
 	}
-	b := g.resource(p.label)
-	fresh := b == nil || !within(b.grp, g)
-	if fresh && p.amend {
-		if b == nil {
-			return
-		}
-		fresh = false // of a group beside: amend it there
+	b := g.enclosing(p.label)
+	fresh := b == nil
+	if !fresh && !p.amend && b.grp == g && b.seg != seg && b.seg.name == seg.name {
+		// Two PIDs where one belongs are two patients, never one of both.
+		fresh = true
+		r.issue(Issue{Code: CodeRepeated, Severity: "warning", Position: cursor{seg: seg}.position(), Row: p.id,
+			Detail: "the segment stands once in this group; it is taken as a resource of its own"})
+	}
+	if b == nil && p.amend {
+		return
 	}
 	if fresh {
 		b = &built{label: p.label, node: r.arena.New(p.typ), grp: g, seg: seg, brief: p.brief}
@@ -109,16 +116,6 @@ func (r *run) place(p *place, g *group, seg *segment) {
 	for i := range p.links {
 		r.later = append(r.later, pendingLink{&p.links[i], b, g, seg})
 	}
-}
-
-// within says whether inner is g or lies in it.
-func within(outer, inner *group) bool {
-	for ; inner != nil; inner = inner.parent {
-		if inner == outer {
-			return true
-		}
-	}
-	return false
 }
 
 // frame is the chain of rows that led to a node; it spells element paths for
@@ -244,6 +241,10 @@ func (r *run) once(w *row, b *built, node *resource.Node, c cursor, rep int, cal
 		}
 		r.mapping(w.use, owner, target, &inner, &frame{up: f, row: w})
 	case w.typ.Primitive == nil:
+		if w.call.name == "@narrative" {
+			w.call.attach(r, target, c)
+			return
+		}
 		w.call.build(r, w.reported(caller), target, c, r.vocabulary(w, caller))
 	case target.Text() == "":
 		target.SetText(text)
@@ -277,7 +278,7 @@ func (r *run) text(w *row, c cursor, here, caller *scope) string {
 	case w.value != nil:
 		raw = w.value.expand(here)
 	case w.call != nil:
-		if raw = w.call.text(r, c); raw == "" && w.call.name != "@data" {
+		if raw = w.call.text(here, c); raw == "" && w.call.name != "@data" {
 			return "" // nothing there to say it of
 		}
 		return r.valid(w, c, raw)
@@ -339,6 +340,9 @@ func (r *run) steps(steps []step, b *built, node *resource.Node, rep int, seg *s
 			return nil, nil
 		}
 		key := uint64(st.label)<<48 | uint64(seq)&0xFFFFFFFF
+		if st.shared {
+			key |= 0xFFFFFFFF
+		}
 		if st.elem.Many {
 			key |= uint64(rep) & 0xFFFF << 32
 			rep = 0

@@ -118,6 +118,10 @@ func (r *run) dateTime(s, kind string) string {
 	if err != nil {
 		return ""
 	}
+	return formatTime(t, kind)
+}
+
+func formatTime(t hl7.Time, kind string) string {
 	switch {
 	case t.Precision == hl7.Year && kind != "instant":
 		return t.Time.Format("2006")

@@ -101,7 +101,11 @@ func (s *scope) valued(p *source) bool {
 func (s *scope) fieldOf(p *source) cursor {
 	seg := s.seg
 	if seg == nil || seg.name != p.name {
-		if seg = s.grp.segment(p.name); seg == nil {
+		seq := 0
+		if seg != nil {
+			seq = seg.seq
+		}
+		if seg = s.grp.segment(p.name, seq); seg == nil {
 			return cursor{seg: &noSegment}
 		}
 	}

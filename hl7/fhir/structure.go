@@ -63,17 +63,21 @@ func (c *compiler) structures(events, groups, messages []*record) {
 	}
 	for range 2 { // parents may be declared after their children
 		for _, r := range groups {
-			c.group(r)
+			for name := range strings.FieldsSeq(r.cells["structure"]) {
+				c.group(r, c.structure(name))
+			}
 		}
 	}
 	for _, r := range groups {
-		s := t.structures[r.cells["structure"]]
-		g, parent := s.groups[r.cells["group"]], s.groups[r.cells["parent"]]
-		switch {
-		case parent == nil:
-			c.mistake(r.failf("no group %q in structure %s", r.cells["parent"], s.name))
-		case g != nil && g.parent == parent && !slices.Contains(parent.children, g):
-			parent.children = append(parent.children, g)
+		for name := range strings.FieldsSeq(r.cells["structure"]) {
+			s := t.structures[name]
+			g, parent := s.groups[r.cells["group"]], s.groups[r.cells["parent"]]
+			switch {
+			case parent == nil:
+				c.mistake(r.failf("no group %q in structure %s", r.cells["parent"], s.name))
+			case g != nil && g.parent == parent && !slices.Contains(parent.children, g):
+				parent.children = append(parent.children, g)
+			}
 		}
 	}
 	if t.structures[anyMessage] == nil {
@@ -83,8 +87,14 @@ func (c *compiler) structures(events, groups, messages []*record) {
 		if r.removed() {
 			continue
 		}
-		if err := c.place(r); err != nil {
-			c.mistake(r.fail(err))
+		if strings.TrimSpace(r.cells["structure"]) == "" {
+			c.mistake(r.failf("column structure is empty"))
+		}
+		for name := range strings.FieldsSeq(r.cells["structure"]) {
+			if err := c.place(r, name); err != nil {
+				c.mistake(r.fail(err))
+				break
+			}
 		}
 	}
 }
@@ -99,8 +109,7 @@ func (c *compiler) structure(name string) *structure {
 	return s
 }
 
-func (c *compiler) group(r *record) {
-	s := c.structure(r.cells["structure"])
+func (c *compiler) group(r *record, s *structure) {
 	name := r.cells["group"]
 	g := s.groups[name]
 	if g == nil {
@@ -129,10 +138,10 @@ func (c *compiler) group(r *record) {
 	}
 }
 
-func (c *compiler) place(r *record) error {
-	s := c.t.structures[r.cells["structure"]]
+func (c *compiler) place(r *record, structure string) error {
+	s := c.t.structures[structure]
 	if s == nil {
-		return fmt.Errorf("no structure %q", r.cells["structure"])
+		return fmt.Errorf("no structure %q", structure)
 	}
 	g := s.groups[r.cells["group"]]
 	if g == nil {
@@ -251,30 +260,46 @@ func (g *group) add(b *built) {
 	p.below = append(p.below, labelled{b.label, b, 1})
 }
 
-// segment returns the latest segment of that name in this group or around it.
-func (g *group) segment(name string) *segment {
+// segment returns the segment of that name in this group or around it: the last
+// one up to position seq of the message, else the first one behind it.
+func (g *group) segment(name string, seq int) *segment {
 	for ; g != nil; g = g.parent {
-		for i := len(g.segments) - 1; i >= 0; i-- {
-			if g.segments[i].name == name {
-				return g.segments[i]
+		var found *segment
+		for _, s := range g.segments {
+			if s.name != name {
+				continue
+			}
+			if found != nil && s.seq > seq {
+				break
+			}
+			found = s
+		}
+		if found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// enclosing returns the latest resource of that label in this group or around it.
+func (g *group) enclosing(label string) *built {
+	for ; g != nil; g = g.parent {
+		for i := len(g.resources) - 1; i >= 0; i-- {
+			if g.resources[i].label == label {
+				return g.resources[i]
 			}
 		}
 	}
 	return nil
 }
 
-// resource returns the resource of that label in this group or around it; else
-// the only one in the groups beside, so that a specimen is found from the
-// observations of its order.
+// resource is [group.enclosing]; else the only one in the groups below or beside,
+// so that a specimen is found from the observations of its order.
 func (g *group) resource(label string) *built {
-	for at := g; at != nil; at = at.parent {
-		for _, b := range at.resources {
-			if b.label == label {
-				return b
-			}
-		}
+	if b := g.enclosing(label); b != nil {
+		return b
 	}
-	for at := g.parent; at != nil; at = at.parent {
+	for at := g; at != nil; at = at.parent {
 		for i := range at.below {
 			if l := &at.below[i]; l.label == label {
 				if l.n > 1 {

@@ -202,8 +202,8 @@ func TestRawMessageTravelsByteForByte(t *testing.T) {
 }
 
 func TestUnknownEventKeepsThePatient(t *testing.T) {
-	res := translate(t, translator(t), strings.Replace(adtHead, "ADT^A08^ADT_A01", "DFT^P03", 1)+"FT1|1|||20260301|||X")
-	if res.Type != "DFT^P03" || res.Issues[0].Code != CodeNoStructure {
+	res := translate(t, translator(t), strings.Replace(adtHead, "ADT^A08^ADT_A01", "BAR^P12", 1)+"FT1|1|||20260301|||X")
+	if res.Type != "BAR^P12" || res.Issues[0].Code != CodeNoStructure {
 		t.Errorf("type %q, issues %+v", res.Type, res.Issues)
 	}
 	if at(t, res.Bundle, "Patient.name[0].family") != "张" || at(t, res.Bundle, "DocumentReference.id") == "" {

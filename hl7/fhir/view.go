@@ -29,6 +29,7 @@ type segment struct {
 	name   string
 	nth    int // which of its name, from 1
 	seq    int // position in the message, from 0
+	grp    *group
 	leaves []leaf
 	starts [indexedFields + 2]uint16 // where the leaves of a field begin, when indexed
 	dense  bool                      // starts is filled

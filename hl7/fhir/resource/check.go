@@ -188,7 +188,14 @@ var invariants = map[string][]invariant{
 	"Extension":       {{"an extension has either a value or extensions (ext-1)", extensionHolds}},
 	"Reference":       {{"a reference says something", func(n *Node) bool { return hasAny(n, "reference", "identifier", "display", "extension") }}},
 	"Observation":     {{"dataAbsentReason only without a value (obs-6)", func(n *Node) bool { return n.Child("dataAbsentReason") == nil || !hasValue(n) }}},
-	"Condition":       {{"no clinicalStatus when entered in error (con-5)", notEnteredInError}},
+	"Appointment": {
+		{"start and end or neither (app-2)", func(n *Node) bool { return (n.Child("start") == nil) == (n.Child("end") == nil) }},
+		{"start and end unless proposed, cancelled or waitlist (app-3)", func(n *Node) bool {
+			return n.Child("start") != nil || slices.Contains([]string{"proposed", "cancelled", "waitlist"}, n.Value("status"))
+		}},
+	},
+	"Appointment.participant": {{"a participant has a type or an actor (app-1)", func(n *Node) bool { return hasAny(n, "type", "actor") }}},
+	"Condition":               {{"no clinicalStatus when entered in error (con-5)", notEnteredInError}},
 	"AllergyIntolerance": {
 		{"no clinicalStatus when entered in error (ait-2)", notEnteredInError},
 		{"clinicalStatus unless entered in error (ait-1)", func(n *Node) bool { return n.Child("clinicalStatus") != nil || enteredInError(n) }},
