@@ -69,8 +69,9 @@ func answer(raw []byte, outcome hl7.Outcome) []byte {
 	if err != nil {
 		return hl7.NAK(raw, err, hl7.AckInfo{Now: time.Now()})
 	}
-	code, wanted := m.AckMode().Immediate(outcome)
-	if m.IsAck() || !wanted {
+	mode := m.AckMode()
+	code, wanted := mode.Immediate(outcome)
+	if !wanted || m.IsAck() && mode.Accept != hl7.Always { // an acknowledgement is only answered where it asks
 		return nil
 	}
 	return hl7.ACK(raw, hl7.AckInfo{Code: code, Now: time.Now()})
