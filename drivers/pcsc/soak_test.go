@@ -13,6 +13,7 @@ import (
 	"github.com/ebfe/scard"
 
 	"cardferry/drivers"
+	"cardferry/drivers/rig/story"
 )
 
 // Cards come and go at random in all readers, some pull themselves, the service
@@ -24,14 +25,14 @@ func TestRandomLife(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
 	r := run(t, readOneByte)
-	story := map[string][]drivers.EventType{}
+	told := map[string][]drivers.EventType{}
 	for _, reader := range readers {
-		story[reader.name] = []drivers.EventType{drivers.Attached}
+		told[reader.name] = []drivers.EventType{drivers.Attached}
 	}
 	// next, and what it saw is part of the story
 	next := func(reader string) drivers.Event {
 		e := r.next(reader)
-		story[reader] = append(story[reader], e.Type)
+		told[reader] = append(told[reader], e.Type)
 		return e
 	}
 	desk := client(t)
@@ -78,38 +79,12 @@ func TestRandomLife(t *testing.T) {
 		for e := next(reader.name); e.Type != drivers.Completed || e.Read.Medium != "test-ef"; {
 			e = next(reader.name)
 		}
-		checkSentence(t, reader.name, story[reader.name])
+		if err := story.Check(told[reader.name]); err != nil {
+			t.Errorf("%s: %v", reader.name, err)
+		}
 	}
 	if err := r.stop(); err != nil {
 		t.Error(err)
-	}
-}
-
-// checkSentence checks a reader's events: attached (presented (read | fault)*
-// removed)* detached, at most one read per card.
-func checkSentence(t *testing.T, reader string, events []drivers.EventType) {
-	t.Helper()
-	attached, present, read := false, false, false
-	for i, e := range events {
-		ok := false
-		switch e {
-		case drivers.Attached:
-			ok, attached = !attached, true
-		case drivers.Detached:
-			ok, attached = attached && !present, false
-		case drivers.Presented:
-			ok, present, read = attached && !present, true, false
-		case drivers.Removed:
-			ok, present = present, false
-		case drivers.Completed:
-			ok, read = present && !read, true
-		case drivers.Faulted:
-			ok = present && !read
-		}
-		if !ok {
-			t.Errorf("%s: %q makes no sense as event %d of %v", reader, e, i, events)
-			return
-		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"cardferry/drivers"
+	"cardferry/drivers/rig/story"
 	"cardferry/drivers/rig/usbsim"
 )
 
@@ -140,34 +141,14 @@ func (r *running) quiet() {
 	}
 }
 
-// checkStory checks that each reader's events make a sentence: attached (presented
-// (fault* read | fault+)? removed)* detached, and so on.
+// checkStory checks that each reader's events make sense in their order.
 func (r *running) checkStory() {
 	r.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, events := range r.story {
-		attached, present, read := false, false, false
-		for i, e := range events {
-			ok := false
-			switch e {
-			case drivers.Attached:
-				ok, attached = !attached, true
-			case drivers.Detached:
-				ok, attached = attached && !present, false
-			case drivers.Presented:
-				ok, present, read = attached && !present, true, false
-			case drivers.Removed:
-				ok, present = present, false
-			case drivers.Completed:
-				ok, read = present && !read, true
-			case drivers.Faulted:
-				ok = present && !read
-			}
-			if !ok {
-				r.Errorf("%s: %q makes no sense as event %d of %v", name, e, i, events[max(0, i-10):i+1])
-				return
-			}
+		if err := story.Check(events); err != nil {
+			r.Errorf("%s: %v", name, err)
 		}
 	}
 }
