@@ -133,8 +133,9 @@ func (r *run) release(b *built) {
 
 // add makes a resource of the gateway's own, its id derived from the message key.
 func (r *run) add(typ string) *built {
-	b := &built{label: typ, node: r.arena.New(typeOf(typ)), grp: r.root}
-	b.identifyAs(r.t, typ+"|message|"+r.key+"|gateway")
+	b := r.makings.next()
+	*b = built{label: typ, node: r.arena.New(typeOf(typ)), grp: r.root}
+	b.identifyAs(r.t, []byte(typ+"|message|"+r.key+"|gateway"))
 	r.built = append(r.built, b)
 	return b
 }
@@ -267,8 +268,13 @@ func (r *run) bundle() []byte {
 		entry.Attach(resourceElem, b.node)
 		req := entry.Add(&r.arena, request)
 		req.Add(&r.arena, method).SetText("PUT")
-		req.Add(&r.arena, url).SetText(b.node.Type().Name + "/" + b.id)
+		req.Add(&r.arena, url).SetText(b.put)
 	}
 	r.buf = n.AppendJSON(r.buf[:0])
+	if len(r.buf) > keptBytes { // it would not be kept: no copy of it
+		out := r.buf
+		r.buf = nil
+		return out
+	}
 	return bytes.Clone(r.buf)
 }

@@ -83,7 +83,8 @@ func (r *run) adopt(label string, v any) (*built, error) {
 	if n.Type().Name != label {
 		return nil, fmt.Errorf("patient bundle: resourceType is not %s", label)
 	}
-	made := &built{label: label, node: n, grp: r.root, seg: &noSegment}
+	made := r.makings.next()
+	*made = built{label: label, node: n, grp: r.root, seg: &noSegment}
 	r.built = append(r.built, made)
 	r.root.add(made)
 	return made, nil

@@ -109,14 +109,13 @@ func (r *run) identify() {
 	for _, b := range r.built {
 		r.name(b)
 	}
-	byID := make(map[string]*built, len(r.built))
 	for _, b := range r.built {
 		if b.gone || b.display != "" {
 			continue
 		}
-		first := byID[b.id]
+		first := r.byID[b.id]
 		if first == nil {
-			byID[b.id] = b
+			r.byID[b.id] = b
 			continue
 		}
 		b.same = first
@@ -153,6 +152,8 @@ func (r *run) name(b *built) string {
 	}
 	b.naming = true
 	typ := b.node.Type().Name
+	var short [192]byte
+	start := append(append(short[:0], typ...), '|')
 	for _, k := range r.t.tables.identity[typ] {
 		if k.parts[0].kind == partMessage {
 			break
@@ -163,18 +164,17 @@ func (r *run) name(b *built) string {
 			}
 			continue
 		}
-		if key, ok := r.keyOf(b, &k); ok {
+		if key, ok := r.keyOf(b, &k, start); ok {
 			// Keys may repeat inside a message (two lines of one result): number them.
 			if usesMessage(&k) {
-				key = r.numbered(typ + "|" + key)
-			} else {
-				key = typ + "|" + key
+				key = r.numbered(key)
 			}
 			b.identifyAs(r.t, key)
 			return b.id
 		}
 	}
-	b.identifyAs(r.t, r.numbered(typ+"|message|"+r.key+"|"+b.label))
+	key := append(append(append(append(start, "message|"...), r.key...), '|'), b.label...)
+	b.identifyAs(r.t, r.numbered(key))
 	return b.id
 }
 
@@ -190,59 +190,56 @@ func usesMessage(k *identityKey) bool {
 }
 
 // numbered makes the nth use of a key different from the first.
-func (r *run) numbered(key string) string {
-	if r.keys == nil {
-		r.keys = make(map[string]int, 16)
-	}
-	r.keys[key]++
-	if n := r.keys[key]; n > 1 {
-		return key + "#" + strconv.Itoa(n)
+func (r *run) numbered(key []byte) []byte {
+	u := uuid5(r.t.namespace, key)
+	r.keys[u]++
+	if n := r.keys[u]; n > 1 {
+		return strconv.AppendInt(append(key, '#'), int64(n), 10)
 	}
 	return key
 }
 
-func (r *run) keyOf(b *built, k *identityKey) (string, bool) {
-	key := make([]byte, 0, 96)
+// keyOf appends the parts of a key to dst; false when one is missing.
+func (r *run) keyOf(b *built, k *identityKey, dst []byte) ([]byte, bool) {
 	for i := range k.parts {
 		p := &k.parts[i]
-		s := r.part(b, p)
-		if s == "" && !p.optional {
-			return "", false
-		}
 		if i > 0 {
-			key = append(key, '|')
+			dst = append(dst, '|')
 		}
-		key = append(key, s...)
+		before := len(dst)
+		if dst = r.part(b, p, dst); len(dst) == before && !p.optional {
+			return nil, false
+		}
 	}
-	return string(key), true
+	return dst, true
 }
 
-func (r *run) part(b *built, p *keyPart) string {
+func (r *run) part(b *built, p *keyPart, dst []byte) []byte {
 	switch p.kind {
 	case partIdentifier:
-		return identifierKey(b.node, p.name)
+		return appendIdentifier(dst, b.node, p.name)
 	case partResource:
 		if to := b.grp.resource(p.name); to != nil && to != b {
-			return r.name(to)
+			return append(dst, r.name(to)...)
 		}
 	case partElement:
 		e := b.node.Child(p.name)
 		if e != nil && e.Mark() > 0 {
-			return r.name(r.refs[e.Mark()-1].to)
+			return append(dst, r.name(r.refs[e.Mark()-1].to)...)
 		}
 		if e != nil {
-			return e.Text()
+			return append(dst, e.Text()...)
 		}
 	case partValue:
 		sc := scope{run: r, grp: b.grp, seg: b.seg}
-		return strings.TrimSpace(sc.find(&p.at).text())
+		return append(dst, strings.TrimSpace(sc.find(&p.at).text())...)
 	}
-	return ""
+	return dst
 }
 
-// identifierKey is "system|value" of the identifier of a type (v2-0203 code), or
-// of the first identifier.
-func identifierKey(n *resource.Node, typ string) string {
+// appendIdentifier appends "system|value" of the identifier of a type (v2-0203
+// code), or of the first identifier.
+func appendIdentifier(dst []byte, n *resource.Node, typ string) []byte {
 	for c := n.First(); c != nil; c = c.Next() {
 		if c.Element().Name != "identifier" {
 			continue
@@ -251,9 +248,9 @@ func identifierKey(n *resource.Node, typ string) string {
 		if value == "" || typ != "" && c.Value("type", "coding", "code") != typ {
 			continue
 		}
-		return c.Value("system") + "|" + value
+		return append(append(append(dst, c.Value("system")...), '|'), value...)
 	}
-	return ""
+	return dst
 }
 
 // display is the name of a person, organization or place, "" when it has an
@@ -284,7 +281,7 @@ func display(n *resource.Node) string {
 var namespace = [16]byte{0x6f, 0x1d, 0x3a, 0x5e, 0x90, 0x4b, 0x4c, 0x17, 0xa2, 0x2d, 0x71, 0xc8, 0x5b, 0x0e, 0x93, 0x44}
 
 // uuid5 is the version 5 UUID of a name in a namespace (RFC 9562, 5.5).
-func uuid5(ns [16]byte, name string) [16]byte {
+func uuid5(ns [16]byte, name []byte) [16]byte {
 	var short [256]byte
 	sum := sha1.Sum(append(append(short[:0], ns[:]...), name...)) //nolint:gosec // not for security: defined so by the RFC
 	u := [16]byte(sum[:16])
@@ -293,24 +290,28 @@ func uuid5(ns [16]byte, name string) [16]byte {
 	return u
 }
 
-// urn is the version 5 UUID of a key in the site's namespace as a URN.
-func (t *Translator) urn(key string) string {
+// appendUUID appends the version 5 UUID of a key in the site's namespace.
+func (t *Translator) appendUUID(dst, key []byte) []byte {
 	u := uuid5(t.namespace, key)
-	var text [len(urnUUID) + 36]byte
-	copy(text[:], urnUUID)
-	b := text[len(urnUUID):]
+	var b [36]byte
 	hex.Encode(b[0:8], u[0:4])
 	hex.Encode(b[9:13], u[4:6])
 	hex.Encode(b[14:18], u[6:8])
 	hex.Encode(b[19:23], u[8:10])
 	hex.Encode(b[24:36], u[10:16])
 	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
-	return string(text[:])
+	return append(dst, b[:]...)
 }
 
-// identifyAs gives the resource the id derived from a key.
-func (b *built) identifyAs(t *Translator, key string) {
-	b.url = t.urn(key)
+// identifyAs gives the resource the id derived from a key: its URN, id and place
+// on the server are parts of one text.
+func (b *built) identifyAs(t *Translator, key []byte) {
+	var short [160]byte
+	typ := b.node.Type().Name
+	text := t.appendUUID(append(short[:0], urnUUID...), key)
+	text = append(append(append(text, typ...), '/'), text[len(urnUUID):]...)
+	all := string(text)
+	b.url, b.put = all[:len(urnUUID)+36], all[len(urnUUID)+36:]
 	b.id = b.url[len(urnUUID):]
 }
 

@@ -29,11 +29,8 @@ type run struct {
 	zone *time.Location
 	*scratch
 	root   *group
-	built  []*built
-	refs   []reference
-	later  []pendingLink
+	typ    *definition.Type // of the resource that the trail is in
 	issues []Issue
-	keys   map[string]int // uses of identity keys
 	budget int
 }
 
@@ -44,6 +41,7 @@ type built struct {
 	grp     *group
 	seg     *segment // the segment that made it first
 	url, id string   // "urn:uuid:…" and what follows
+	put     string   // "Patient/…", where the entry goes
 	naming  bool     // its id is being derived
 	display string
 	gone    bool
@@ -67,11 +65,12 @@ type pendingLink struct {
 
 // segments walks the message and executes the rows of each segment's place.
 func (r *run) segments(s *structure) {
-	r.root = &group{def: s.root}
+	r.root = r.groups.next()
+	r.root.def = s.root
 	g := r.root
 	for i := range r.view.segments {
 		seg := &r.view.segments[i]
-		g = s.enterSegment(g, r.root, seg.name)
+		g = r.enterSegment(s, g, seg.name)
 		g.segments = append(g.segments, seg)
 		seg.grp = g
 	}
@@ -103,9 +102,11 @@ func (r *run) place(p *place, g *group, seg *segment) {
 		return
 	}
 	if fresh {
-		b = &built{label: p.label, node: r.arena.New(p.typ), grp: g, seg: seg, brief: p.brief}
+		b = r.makings.next()
+		*b = built{label: p.label, node: r.arena.New(p.typ), grp: g, seg: seg, brief: p.brief}
 	}
-	r.mapping(p.use, b, b.node, &sc, nil)
+	r.typ, r.trail = p.typ, r.trail[:0]
+	r.mapping(p.use, b, b.node, &sc)
 	if fresh {
 		if b.node.First() == nil {
 			return
@@ -118,60 +119,49 @@ func (r *run) place(p *place, g *group, seg *segment) {
 	}
 }
 
-// frame is the chain of rows that led to a node; it spells element paths for
-// issues.
-type frame struct {
-	up  *frame
-	row *row
-	typ *definition.Type // of the resource, in the outermost frame
-}
-
-func (f *frame) expression() string {
-	var parts []string
-	for ; f != nil; f = f.up {
-		if f.row != nil && f.row.text != "$this" {
-			text := f.row.text
-			for _, open := range [...]string{"[", "<", "("} {
-				for {
-					i := strings.Index(text, open)
-					if i < 0 {
-						break
-					}
-					j := strings.IndexAny(text[i:], "]>)")
-					if j < 0 {
-						text = text[:i]
-						break
-					}
-					text = text[:i] + text[i+j+1:]
-				}
-			}
-			parts = append(parts, text)
+// expression is the element path of a row for issues, spelt by the rows that led
+// to it.
+func (r *run) expression(w *row) string {
+	parts := []string{r.typ.Name}
+	for _, row := range append(r.trail[:len(r.trail):len(r.trail)], w) {
+		if row.text != "$this" {
+			parts = append(parts, bare(row.text))
 		}
-		if f.typ != nil {
-			parts = append(parts, f.typ.Name)
-		}
-	}
-	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
-		parts[i], parts[j] = parts[j], parts[i]
 	}
 	return strings.Join(parts, ".")
 }
 
-// mapping executes all rows of a map onto node, an instance of the map's type.
-func (r *run) mapping(m *mapping, b *built, node *resource.Node, sc *scope, f *frame) {
-	if f == nil {
-		f = &frame{typ: m.typ}
+// bare is a target without labels, URLs and resources behind references.
+func bare(target string) string {
+	var b strings.Builder
+	depth := 0
+	for i := range len(target) {
+		switch target[i] {
+		case '[', '<', '(':
+			depth++
+		case ']', '>', ')':
+			depth--
+		default:
+			if depth == 0 {
+				b.WriteByte(target[i])
+			}
+		}
 	}
+	return b.String()
+}
+
+// mapping executes all rows of a map onto node, an instance of the map's type.
+func (r *run) mapping(m *mapping, b *built, node *resource.Node, sc *scope) {
 	for _, w := range m.rows {
 		if r.budget--; r.budget < 0 {
 			return
 		}
-		r.row(w, b, node, sc, f)
+		r.row(w, b, node, sc)
 	}
 }
 
 // row executes one row for each repetition of its source.
-func (r *run) row(w *row, b *built, node *resource.Node, sc *scope, f *frame) {
+func (r *run) row(w *row, b *built, node *resource.Node, sc *scope) {
 	over := &w.src
 	if w.each != nil {
 		over = w.each
@@ -181,7 +171,7 @@ func (r *run) row(w *row, b *built, node *resource.Node, sc *scope, f *frame) {
 		if over.field == 0 && !over.relative {
 			here.cur = cursor{}
 		}
-		r.once(w, b, node, here.find(&w.src), 0, sc, &here, f)
+		r.once(w, b, node, here.find(&w.src), 0, sc, &here)
 		return
 	}
 	field := sc.fieldOf(over)
@@ -190,20 +180,20 @@ func (r *run) row(w *row, b *built, node *resource.Node, sc *scope, f *frame) {
 	}
 	if w.call != nil && w.call.whole {
 		here.cur = field
-		r.once(w, b, node, field, 0, sc, &here, f)
+		r.once(w, b, node, field, 0, sc, &here)
 		return
 	}
 	for c := field; c.lo < field.hi; {
 		rep := int(c.seg.leaves[c.lo].rep)
 		here.cur = c.down(rep)
-		r.once(w, b, node, here.find(&w.src), rep-1, sc, &here, f)
+		r.once(w, b, node, here.find(&w.src), rep-1, sc, &here)
 		c.lo = here.cur.hi
 	}
 }
 
 // once executes a row for the value c, repetition rep (from 0). caller is the
 // scope the map was called in, here that of the value.
-func (r *run) once(w *row, b *built, node *resource.Node, c cursor, rep int, caller, here *scope, f *frame) {
+func (r *run) once(w *row, b *built, node *resource.Node, c cursor, rep int, caller, here *scope) {
 	if c.absent() && (w.src.field > 0 || w.src.relative) {
 		return
 	}
@@ -219,7 +209,7 @@ func (r *run) once(w *row, b *built, node *resource.Node, c cursor, rep int, cal
 		if w.value == nil {
 			c.use()
 			r.issue(Issue{Code: CodeDeleted, Severity: "information", Position: c.position(), Row: w.id,
-				Expression: (&frame{up: f, row: w}).expression()})
+				Expression: r.expression(w)})
 		}
 		return
 	}
@@ -239,7 +229,9 @@ func (r *run) once(w *row, b *built, node *resource.Node, c cursor, rep int, cal
 		if w.caller {
 			inner.row = caller.row
 		}
-		r.mapping(w.use, owner, target, &inner, &frame{up: f, row: w})
+		r.trail = append(r.trail, w)
+		r.mapping(w.use, owner, target, &inner)
+		r.trail = r.trail[:len(r.trail)-1]
 	case w.typ.Primitive == nil:
 		if w.call.name == "@narrative" {
 			w.call.attach(r, target, c)
@@ -364,7 +356,8 @@ func (r *run) enter(st *step, holder *built, node *resource.Node, seg *segment) 
 		}
 		return nil, nil
 	}
-	b := &built{label: st.enter.Name, node: r.arena.New(st.enter), grp: holder.grp, seg: seg, brief: true}
+	b := r.makings.next()
+	*b = built{label: st.enter.Name, node: r.arena.New(st.enter), grp: holder.grp, seg: seg, brief: true}
 	r.built = append(r.built, b)
 	r.refer(node, holder, b)
 	return b, b.node

@@ -314,14 +314,14 @@ func (g *group) resource(label string) *built {
 
 // enterSegment finds the group a segment belongs to, opening groups as needed.
 // A segment that fits nowhere stays in the innermost group.
-func (s *structure) enterSegment(g, root *group, name string) *group {
+func (r *run) enterSegment(s *structure, g *group, name string) *group {
 	for at := g; at != nil; at = at.parent {
 		if at.def != s.root && s.continues(at, name) {
 			return at
 		}
 		for _, def := range at.def.children {
 			if slices.Contains(def.opens, name) {
-				return open(at, def)
+				return r.open(at, def)
 			}
 		}
 		if slices.Contains(at.def.members, name) || len(at.def.places[name]) > 0 && !slices.Contains(at.def.opens, name) {
@@ -330,7 +330,7 @@ func (s *structure) enterSegment(g, root *group, name string) *group {
 	}
 	// Out of place (no PID before OBR): open the group at the root.
 	if def := s.root.opener(name); def != nil {
-		return open(root, def)
+		return r.open(r.root, def)
 	}
 	return g
 }
@@ -363,6 +363,8 @@ func (g *groupDef) opener(name string) *groupDef {
 	return nil
 }
 
-func open(parent *group, def *groupDef) *group {
-	return &group{def: def, parent: parent}
+func (r *run) open(parent *group, def *groupDef) *group {
+	g := r.groups.next()
+	g.def, g.parent = def, parent
+	return g
 }

@@ -65,7 +65,7 @@ func NewTranslator(t *Tables, c Config) (*Translator, error) {
 		}
 	}
 	c.Systems = maps.Clone(c.Systems)
-	tr := &Translator{tables: t, config: c, site: escapeURI(c.Namespace), namespace: uuid5(namespace, c.Namespace),
+	tr := &Translator{tables: t, config: c, site: escapeURI(c.Namespace), namespace: uuid5(namespace, []byte(c.Namespace)),
 		fixed: map[*template]string{}}
 	for _, m := range [...]map[string]*mapping{t.segments, t.datatypes} {
 		for _, mp := range m {

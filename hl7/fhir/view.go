@@ -3,6 +3,7 @@ package fhir
 import (
 	"sort"
 	"strconv"
+	"unicode/utf8"
 
 	"cardferry/hl7"
 )
@@ -70,13 +71,17 @@ type view struct {
 
 func newView(m *hl7.Message, mem *scratch) view {
 	segs := m.Segments()
-	v := view{segments: make([]segment, len(segs))}
-	counts := make(map[string]int, 16)
+	if cap(mem.segments) < len(segs) {
+		mem.segments = make([]segment, len(segs))
+	}
+	mem.segments = mem.segments[:len(segs)]
+	v := view{segments: mem.segments}
 	for i := range segs {
 		name := segs[i].Name()
-		counts[name]++
-		v.segments[i] = segment{name: name, nth: counts[name], seq: i}
+		mem.counts[name]++
+		v.segments[i] = segment{name: name, nth: mem.counts[name], seq: i}
 	}
+	whole, escape := string(m.Bytes()), m.Delimiters().Escape
 	leaves := mem.leaves[:0]
 	starts := make([]int, len(segs)+1)
 	at := 0
@@ -91,7 +96,7 @@ func newView(m *hl7.Message, mem *scratch) view {
 		}
 		leaves = append(leaves, leaf{
 			field: uint16(p.Field), rep: uint16(p.Repetition), comp: uint16(p.Component), sub: uint16(p.Subcomponent),
-			null: x.Kind() == hl7.Null, text: x.Text(),
+			null: x.Kind() == hl7.Null, text: textOf(x, whole, escape),
 		})
 	}
 	for ; at <= len(segs); at++ {
@@ -103,6 +108,22 @@ func newView(m *hl7.Message, mem *scratch) view {
 		v.segments[i].index()
 	}
 	return v
+}
+
+// textOf is the text of a leaf: a part of the whole message where it is plain
+// ASCII, which is the same in every character set, else a text of its own.
+func textOf(x hl7.Value, whole string, escape byte) string {
+	raw := x.Raw()
+	for _, c := range raw {
+		if c < ' ' || c >= utf8.RuneSelf || c == escape {
+			return x.Text()
+		}
+	}
+	at := x.Offset()
+	if end := at + len(raw); end > len(whole) || whole[at:end] != string(raw) || len(raw) == 2 && raw[0] == '"' {
+		return x.Text()
+	}
+	return whole[at : at+len(raw)]
 }
 
 // depth is how deep in a segment a cursor is.
