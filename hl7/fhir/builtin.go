@@ -219,7 +219,7 @@ func (b *builtin) build(r *run, id string, node *resource.Node, c cursor, v *voc
 	code.use()
 	system.use()
 	if v != nil && (system.text() == "" || strings.HasPrefix(system.text(), "HL7")) && text != "" {
-		if to, _ := v.lookup(text); to.code != "" {
+		if to, _ := v.lookup(text, r.sender); to.code != "" {
 			b.coding(r, node, to.system, to.code, to.display)
 			if to.display == "" {
 				set(r, node, "display", cleanText(display.text()))

@@ -32,6 +32,9 @@ type run struct {
 	typ    *definition.Type // of the resource that the trail is in
 	issues []Issue
 	budget int
+	sender string // MSH-3.1
+	// origins notes what made each node, for Explain; nil otherwise.
+	origins map[*resource.Node]origin
 }
 
 // built is a resource being made.
@@ -58,6 +61,7 @@ type reference struct {
 
 type pendingLink struct {
 	link *link
+	id   string // of the row
 	self *built
 	grp  *group
 	seg  *segment
@@ -115,7 +119,7 @@ func (r *run) place(p *place, g *group, seg *segment) {
 		g.add(b)
 	}
 	for i := range p.links {
-		r.later = append(r.later, pendingLink{&p.links[i], b, g, seg})
+		r.later = append(r.later, pendingLink{&p.links[i], p.id, b, g, seg})
 	}
 }
 
@@ -223,6 +227,9 @@ func (r *run) once(w *row, b *built, node *resource.Node, c cursor, rep int, cal
 	if target == nil {
 		return
 	}
+	if r.origins != nil && w.use == nil && target.Text() == "" {
+		r.origins[target] = origin{w.id, c.position()}
+	}
 	switch {
 	case w.use != nil:
 		inner := scope{run: r, grp: here.grp, seg: here.seg, cur: c, row: w}
@@ -281,7 +288,7 @@ func (r *run) text(w *row, c cursor, here, caller *scope) string {
 		return ""
 	}
 	if v := r.vocabulary(w, caller); v != nil && w.value == nil {
-		to, known := v.lookup(raw)
+		to, known := v.lookup(raw, r.sender)
 		if to.code == "" {
 			r.issue(Issue{Code: CodeUnmappedCode, Severity: "warning", Position: c.position(), Row: w.reported(caller), Detail: unmappedDetail(known)})
 			return ""
@@ -380,7 +387,11 @@ func (r *run) link(p *pendingLink) {
 	if node == nil || !last.Many && node.Has(last) {
 		return
 	}
-	r.refer(node.Add(&r.arena, last), holder, to)
+	ref := node.Add(&r.arena, last)
+	if r.origins != nil {
+		r.origins[ref] = origin{p.id, cursor{seg: p.seg}.position()}
+	}
+	r.refer(ref, holder, to)
 }
 
 // refer notes that a Reference node points to a resource; the node's mark leads

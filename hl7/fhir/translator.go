@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
 	"cardferry/hl7"
+	"cardferry/hl7/fhir/resource"
 )
 
 // Config is what a site adds to the tables.
@@ -92,16 +94,22 @@ func (t *Translator) Version() string { return t.tables.version }
 // patient. The error is for a message without any segment and for an empty key;
 // everything else is an Issue.
 func (t *Translator) Translate(m *hl7.Message, key string) (Result, error) {
+	res, _, err := t.translate(m, key, nil)
+	return res, err
+}
+
+func (t *Translator) translate(m *hl7.Message, key string, origins map[*resource.Node]origin) (Result, []Origin, error) {
 	if m == nil || len(m.Segments()) == 0 {
-		return Result{}, errors.New("translate: the message has no segments")
+		return Result{}, nil, errors.New("translate: the message has no segments")
 	}
 	if cleanText(key) == "" {
-		return Result{}, errNoKey
+		return Result{}, nil, errNoKey
 	}
 	mem := t.borrow()
 	defer t.giveBack(mem)
-	r := run{t: t, msg: m, key: key, scratch: mem, zone: m.Zone(t.config.Zone)}
+	r := run{t: t, msg: m, key: key, scratch: mem, zone: m.Zone(t.config.Zone), origins: origins}
 	r.view = newView(m, mem)
+	r.sender = strings.TrimSpace(r.header(3))
 	r.budget = rowsPerMessage + rowsPerValue*len(mem.leaves)
 	event := event(m)
 	s := t.tables.structures[t.tables.events[event]]
@@ -120,7 +128,7 @@ func (t *Translator) Translate(m *hl7.Message, key string) (Result, error) {
 	r.outcome(res.Mapped, res.Unmapped)
 	res.Bundle = r.bundle()
 	res.Issues = r.issues
-	return res, nil
+	return res, r.explain(), nil
 }
 
 var errNoKey = errors.New("translate: no idempotency key; pass the key of the message or read")

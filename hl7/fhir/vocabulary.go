@@ -4,16 +4,22 @@ import "strings"
 
 // vocabulary translates the codes of one v2 table.
 type vocabulary struct {
-	codes map[string]concept
+	codes    map[string]concept
+	bySender map[string]*vocabulary // what one sending application means (MSH-3.1)
 }
 
 type concept struct {
 	code, system, display string
 }
 
-// lookup finds a v2 code. ok says that the table knows the code; a known code
-// may have no counterpart (empty concept).
-func (v *vocabulary) lookup(code string) (concept, bool) {
+// lookup finds a v2 code of a sender, first in the sender's own rows. ok says that
+// the table knows the code; a known code may have no counterpart (empty concept).
+func (v *vocabulary) lookup(code, sender string) (concept, bool) {
+	if own := v.bySender[sender]; own != nil {
+		if c, ok := own.lookup(code, ""); ok {
+			return c, true
+		}
+	}
 	c, ok := v.codes[code]
 	if !ok {
 		if c, ok = v.codes["*"]; ok && c.code == "=" {
@@ -26,11 +32,21 @@ func (v *vocabulary) lookup(code string) (concept, bool) {
 func (c *compiler) vocabularies(recs []*record) {
 	c.t.vocabulary = map[string]*vocabulary{}
 	for _, r := range recs {
-		name := r.cells["map"]
+		name, sender, own := strings.Cut(r.cells["map"], "@")
 		v := c.t.vocabulary[name]
 		if v == nil {
-			v = &vocabulary{codes: map[string]concept{}}
+			v = &vocabulary{codes: map[string]concept{}, bySender: map[string]*vocabulary{}}
 			c.t.vocabulary[name] = v
+		}
+		if own {
+			if sender == "" {
+				c.mistake(r.failf("map %q names no sender behind @", r.cells["map"]))
+				continue
+			}
+			if v.bySender[sender] == nil {
+				v.bySender[sender] = &vocabulary{codes: map[string]concept{}}
+			}
+			v = v.bySender[sender]
 		}
 		code := r.cells["code"]
 		if code == "" {
