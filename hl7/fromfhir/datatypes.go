@@ -165,6 +165,15 @@ func (w *writer) ce(c *r4.CodeableConcept) hl7.CWE {
 	return out
 }
 
+// required is ce for a field that must not be empty.
+func (w *writer) required(c *r4.CodeableConcept, path, field string) hl7.CWE {
+	out := w.ce(c)
+	if out == (hl7.CWE{}) {
+		w.fail(path, ErrMissing, field+" is required")
+	}
+	return out
+}
+
 func ces(w *writer, list []r4.CodeableConcept) []hl7.Data {
 	var out []hl7.Data
 	for i := range list {

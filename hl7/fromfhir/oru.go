@@ -127,10 +127,7 @@ func (w *writer) obr(set int, p *report, n int, path string) {
 	case status == "":
 		w.fail(path+".status", ErrUnsupported, "table 0123 has no such status")
 	}
-	code := w.ce(p.Code)
-	if code == (hl7.CWE{}) {
-		w.fail(path+".code", ErrMissing, "OBR-4 is required")
-	}
+	code := w.required(p.Code, path+".code", "OBR-4")
 	order := w.order(p, n)
 	placer, filler := w.orderNumbers(p, &order)
 	w.b.Segment("OBR").Set(1, number(set)).Set(2, placer).Set(3, filler).Set(4, code)

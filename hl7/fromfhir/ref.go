@@ -282,10 +282,7 @@ func (w *writer) allergies(s *serviceRequest, from int) {
 		path := at("ServiceRequest.supportingInfo", i)
 		var a allergy
 		w.decode(n, &a, path)
-		code := w.ce(a.Code)
-		if code == (hl7.CWE{}) {
-			w.fail(path+".code", ErrMissing, "AL1-3 is required")
-		}
+		code := w.required(a.Code, path+".code", "AL1-3")
 		set++
 		w.b.Segment("AL1").Set(1, number(set))
 		if len(a.Category) > 0 {
@@ -331,7 +328,7 @@ func (w *writer) supporting(s *serviceRequest, from int) {
 			var o observation
 			w.decode(n, &o, path)
 			set++
-			w.b.Segment("OBR").Set(1, number(set)).Set(2, w.pickEI(o.Identifier, "PLAC")).Set(3, w.pickEI(o.Identifier, "FILL", "")).Set(4, w.ce(o.Code))
+			w.b.Segment("OBR").Set(1, number(set)).Set(2, w.pickEI(o.Identifier, "PLAC")).Set(3, w.pickEI(o.Identifier, "FILL", "")).Set(4, w.required(o.Code, path+".code", "OBR-4"))
 			w.b.Set(7, w.time(o.EffectiveDateTime, path+".effectiveDateTime"))
 			r.observations(s.SupportingInfo[i:i+1], from, path)
 		}

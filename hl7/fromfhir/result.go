@@ -23,7 +23,6 @@ var reportStatuses = map[string]string{
 // results writes the OBX of one OBR.
 type results struct {
 	*writer
-	from      int          // the resource that refers to what is written
 	done      map[int]bool // observations that are written
 	n         int          // OBX-1
 	wrong     bool         // all of it was entered in error
@@ -113,10 +112,7 @@ func (r *results) status(o *observation, path string) string {
 
 // obx writes OBX (HL7 v2.5.1, 7.4.2).
 func (r *results) obx(n int, o *observation, m *measured, v content, status, group, path string) {
-	code := r.ce(m.Code)
-	if code == (hl7.CWE{}) {
-		r.fail(path+".code", ErrMissing, "OBX-3 is required")
-	}
+	code := r.required(m.Code, path+".code", "OBX-3")
 	r.n++
 	r.b.Segment("OBX").Set(1, number(r.n)).Text(2, v.datatype).Set(3, code).Text(4, group).Set(5, v.values...).Set(6, v.units)
 	r.b.Text(7, r.normal(m.ReferenceRange, path)).Set(8, flags(m.Interpretation)...).Text(11, status)

@@ -160,12 +160,15 @@ func (w *writer) resources(a *appointment, n int, trigger string, status hl7.CWE
 	}
 	var devices, places, people []int
 	for i := range a.Participant {
-		switch w.actorType(a.Participant[i].Actor, n) {
-		case "Practitioner", "PractitionerRole":
+		actor := a.Participant[i].Actor
+		p, _, _ := w.place(actor, n)
+		named := p.Name != "" || w.pickEI(p.Identifier, "").ID != "" // who takes part and is not named is not told
+		switch typ := w.actorType(actor, n); {
+		case (typ == "Practitioner" || typ == "PractitionerRole") && w.xcn(actor, n) != nil:
 			people = append(people, i)
-		case "Location":
+		case typ == "Location" && named:
 			places = append(places, i)
-		case "Device", "HealthcareService":
+		case (typ == "Device" || typ == "HealthcareService") && named:
 			devices = append(devices, i)
 		}
 	}

@@ -32,11 +32,11 @@ func TestEventFollowsFromTheResource(t *testing.T) {
 			o := options
 			o.Event = c.event
 			doc := bytes.Replace(file(t, "testdata/"+c.doc+".json"), []byte(c.old), []byte(c.new), 1)
-			make := SIU
+			convert := SIU
 			if c.doc == "referral" {
-				make = REF
+				convert = REF
 			}
-			raw, err := make(doc, o)
+			raw, err := convert(doc, o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -146,9 +146,9 @@ func unitText(q *quantity) string {
 // 2.A.24 and 2.A.65).
 func (w *writer) document(a *attachment, path string) content {
 	kind, subtype := mediaType(a.ContentType)
+	data := strings.Join(strings.Fields(a.Data), "")
 	switch {
-	case a.Data != "":
-		data := strings.Join(strings.Fields(a.Data), "")
+	case data != "":
 		if _, err := base64.StdEncoding.DecodeString(data); err != nil {
 			w.fail(path+".data", ErrInput, "it is no base64")
 		}
