@@ -145,3 +145,20 @@ func TestExplainNamesRowAndInput(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatBreaksAConstraintIsTakenOutAlone(t *testing.T) {
+	tr := translator(t)
+	for _, c := range []struct{ name, message, path, want string }{
+		{"a period that ends before it starts", head("ADT^A08") + "PV1|1|I|||||||||||||||||V1^^^HOSP^VN|||||||||||||||||||||||||20260320|20260315\r", "Encounter.period.start", ""},
+		{"leaves the visit", head("ADT^A08") + "PV1|1|I|||||||||||||||||V1^^^HOSP^VN|||||||||||||||||||||||||20260320|20260315\r", "Encounter.class.code", "IMP"},
+		{"a period over two zones", head("ADT^A08") + "PV1|1|I|||||||||||||||||V1^^^HOSP^VN|||||||||||||||||||||||||202603152330+0800|202603151600+0000\r", "Encounter.period.end", "2026-03-15T16:00:00+00:00"},
+		{"an insurer does not live anywhere", head("ADT^A08") + "IN1|1|P|I1|Insurer|1 Street^^City^^^^H\r", "Organization.address[0].use", ""},
+		{"but has an address", head("ADT^A08") + "IN1|1|P|I1|Insurer|1 Street^^City^^^^H\r", "Organization.address[0].city", "City"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := at(t, translate(t, tr, c.message).Bundle, c.path); got != c.want {
+				t.Errorf("%s = %q, want %q", c.path, got, c.want)
+			}
+		})
+	}
+}

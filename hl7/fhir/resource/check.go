@@ -1,12 +1,8 @@
 package resource
 
 import (
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-
-	"cardferry/hl7/fhir/definition"
 )
 
 // Problem is one violation of the specification. It holds no values.
@@ -90,10 +86,14 @@ func (c *checker) node(n *Node) bool {
 		}
 	}
 	for _, inv := range rules()[n.typ] {
-		if !inv.holds(n) {
-			c.report("invariant", inv.text)
-			ok = false
+		if inv.holds(n) {
+			continue
 		}
+		c.report("invariant", inv.text)
+		if c.repair && inv.mend != nil {
+			inv.mend(n)
+		}
+		ok = ok && c.repair && inv.mend != nil && inv.holds(n)
 	}
 	return ok
 }
@@ -170,73 +170,3 @@ func bound(n *Node) bool {
 	}
 	return true
 }
-
-type invariant struct {
-	text  string
-	holds func(*Node) bool
-}
-
-// invariants are those of R4 that translated data can break, by type.
-var invariants = map[string][]invariant{
-	"ContactPoint":    {{"a system is required if a value is provided (cpt-2)", func(n *Node) bool { return n.Child("value") == nil || n.Child("system") != nil }}},
-	"Attachment":      {{"data needs a contentType (att-1)", func(n *Node) bool { return n.Child("data") == nil || n.Child("contentType") != nil }}},
-	"Quantity":        quantityRules,
-	"Duration":        quantityRules,
-	"Age":             quantityRules,
-	"Organization":    {{"an organization has a name or an identifier (org-1)", func(n *Node) bool { return n.Child("name") != nil || n.Child("identifier") != nil }}},
-	"Patient.contact": {{"a contact has a name, telecom, address or organization (pat-1)", func(n *Node) bool { return hasAny(n, "name", "telecom", "address", "organization") }}},
-	"Extension":       {{"an extension has either a value or extensions (ext-1)", extensionHolds}},
-	"Reference":       {{"a reference says something", func(n *Node) bool { return hasAny(n, "reference", "identifier", "display", "extension") }}},
-	"Observation":     {{"dataAbsentReason only without a value (obs-6)", func(n *Node) bool { return n.Child("dataAbsentReason") == nil || !hasValue(n) }}},
-	"Appointment": {
-		{"start and end or neither (app-2)", func(n *Node) bool { return (n.Child("start") == nil) == (n.Child("end") == nil) }},
-		{"start and end unless proposed, cancelled or waitlist (app-3)", func(n *Node) bool {
-			return n.Child("start") != nil || slices.Contains([]string{"proposed", "cancelled", "waitlist"}, n.Value("status"))
-		}},
-	},
-	"Appointment.participant": {{"a participant has a type or an actor (app-1)", func(n *Node) bool { return hasAny(n, "type", "actor") }}},
-	"Condition":               {{"no clinicalStatus when entered in error (con-5)", notEnteredInError}},
-	"AllergyIntolerance": {
-		{"no clinicalStatus when entered in error (ait-2)", notEnteredInError},
-		{"clinicalStatus unless entered in error (ait-1)", func(n *Node) bool { return n.Child("clinicalStatus") != nil || enteredInError(n) }},
-	},
-}
-
-// rules are the invariants by type, for a quick look-up.
-var rules = sync.OnceValue(func() map[*definition.Type][]invariant {
-	out := make(map[*definition.Type][]invariant, len(invariants))
-	for name, list := range invariants {
-		if t, ok := definition.R4().Lookup(name); ok {
-			out[t] = list
-		}
-	}
-	return out
-})
-
-var quantityRules = []invariant{{"a coded unit has a system (qty-3)", func(n *Node) bool { return n.Child("code") == nil || n.Child("system") != nil }}}
-
-func hasAny(n *Node, names ...string) bool {
-	for c := n.first; c != nil; c = c.next {
-		if slices.Contains(names, c.elem.Name) {
-			return true
-		}
-	}
-	return false
-}
-
-func hasValue(n *Node) bool {
-	for c := n.first; c != nil; c = c.next {
-		if c.elem.Choice == "value[x]" {
-			return true
-		}
-	}
-	return false
-}
-
-func extensionHolds(n *Node) bool { return hasValue(n) != (n.Child("extension") != nil) }
-
-func enteredInError(n *Node) bool {
-	return n.Value("verificationStatus", "coding", "code") == "entered-in-error"
-}
-
-func notEnteredInError(n *Node) bool { return n.Child("clinicalStatus") == nil || !enteredInError(n) }
