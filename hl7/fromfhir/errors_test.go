@@ -93,6 +93,24 @@ func TestReportsOfTwoPatientsAreNotOneMessage(t *testing.T) {
 	}
 }
 
+func TestResultsOfSomebodyElseAreRefused(t *testing.T) {
+	somebody := `,{"resource":{"resourceType":"Patient","id":"p2","identifier":[{"system":"urn:oid:1.2.156.1.2","value":"X2"}],"name":[{"text":"B"}]}}`
+	for _, c := range []struct{ name, old, new, path string }{
+		{"result", `"id":"b1","status":"final"`, `"id":"b1","status":"final","subject":{"reference":"Patient/p2"}`, "Observation[0].subject"},
+		{"task", `"for":{"reference":"Patient/p1"}`, `"for":{"reference":"Patient/p2"}`, "Task.for"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			doc := strings.Replace(string(file(t, "testdata/referral.json")), c.old, c.new, 1)
+			i := strings.LastIndex(doc, "]}")
+			_, err := REF([]byte(doc[:i]+somebody+doc[i:]), options)
+			var e *Error
+			if !errors.Is(err, ErrPatient) || !errors.As(err, &e) || e.Path != c.path {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestErrorsHoldNoValues breaks documents at every string and looks for content.
 func TestErrorsHoldNoValues(t *testing.T) {
 	for _, m := range makers {

@@ -22,18 +22,18 @@ type containedKey struct {
 
 // raw is a resource that is not decoded yet.
 type raw struct {
-	head
-	parent int // container of a contained resource, -1 for others
-	json   json.RawMessage
+	ResourceType string
+	ID           string
+	parent       int // container of a contained resource, -1 for others
+	json         json.RawMessage
 }
 
 // head is what every resource may have.
 type head struct {
-	ResourceType string            `json:"resourceType"`
-	ID           string            `json:"id"`
-	Meta         *r4.Meta          `json:"meta"`
-	Contained    []json.RawMessage `json:"contained"`
-	Identifier   []r4.Identifier   `json:"identifier"`
+	ResourceType string          `json:"resourceType"`
+	ID           string          `json:"id"`
+	Meta         *r4.Meta        `json:"meta"`
+	Identifier   []r4.Identifier `json:"identifier"`
 }
 
 // version is meta.versionId, or else meta.lastUpdated.
@@ -75,9 +75,6 @@ func read(doc []byte) (*input, error) {
 }
 
 func (in *input) add(doc json.RawMessage, url, path string, parent int) error {
-	// Contained resources have an identifier of one or many, as their type says;
-	// what they are is looked at when somebody refers to them.
-	r := raw{parent: parent, json: doc}
 	var h struct {
 		ResourceType string            `json:"resourceType"`
 		ID           string            `json:"id"`
@@ -89,9 +86,8 @@ func (in *input) add(doc json.RawMessage, url, path string, parent int) error {
 	if h.ResourceType == "" {
 		return &Error{Path: path, Err: ErrInput, Detail: "it has no resourceType"}
 	}
-	r.ResourceType, r.ID = h.ResourceType, h.ID
 	n := len(in.resources)
-	in.resources = append(in.resources, r)
+	in.resources = append(in.resources, raw{h.ResourceType, h.ID, parent, doc})
 	if parent >= 0 {
 		in.contained[containedKey{parent, h.ID}] = n
 		return nil

@@ -1,6 +1,8 @@
 package fromfhir
 
 import (
+	"strings"
+
 	"cardferry/hl7"
 	"cardferry/hl7/fhir/r4"
 )
@@ -54,6 +56,23 @@ func (w *writer) samePatient(a *r4.Reference, fromA int, b *r4.Reference, fromB 
 	return a.Reference == b.Reference && a.Identifier == b.Identifier
 }
 
+// mixedUp says whether two references are certainly to different patients, so that
+// one's results are never told as the other's.
+func (w *writer) mixedUp(a *r4.Reference, fromA int, b *r4.Reference, fromB int) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	n, okN := w.in.resolve(a, fromA)
+	m, okM := w.in.resolve(b, fromB)
+	if okN && okM {
+		return n != m
+	}
+	if x, y := a.Identifier, b.Identifier; x != nil && y != nil && x.System == y.System {
+		return x.Value != y.Value
+	}
+	return !okN && !okM && a.Reference != "" && b.Reference != "" && !strings.HasSuffix(a.Reference, b.Reference) && !strings.HasSuffix(b.Reference, a.Reference)
+}
+
 // report writes ORC, OBR and what belongs to it.
 func (w *writer) report(set int, p *report, n int, path string) {
 	order := w.order(p, n)
@@ -61,7 +80,7 @@ func (w *writer) report(set int, p *report, n int, path string) {
 	w.b.Segment("ORC").Text(1, "RE").Set(2, placer).Set(3, filler).Set(12, w.xcn(order.Requester, order.at))
 	w.obr(set, p, n, path)
 
-	r := results{writer: w, done: map[int]bool{}, wrong: p.Status == "entered-in-error", forms: p.PresentedForm}
+	r := results{writer: w, done: map[int]bool{}, wrong: p.Status == "entered-in-error", forms: p.PresentedForm, subject: p.Subject, at: n}
 	for i := range p.Specimen {
 		if s, ok := w.in.resolve(&p.Specimen[i], n); ok {
 			r.specimen(s)

@@ -252,3 +252,14 @@ func TestPatientIsNamedByWhatTheReceiverKnows(t *testing.T) {
 		t.Error("the local number is not the first")
 	}
 }
+
+func BenchmarkORU(b *testing.B) {
+	doc := file(b, "testdata/report.json")
+	b.SetBytes(int64(len(doc)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ORU(doc, options); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

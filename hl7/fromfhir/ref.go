@@ -54,6 +54,9 @@ func REF(doc []byte, o Options) ([]byte, error) {
 		return nil, w.err
 	}
 	w.decode(n, &s, "ServiceRequest")
+	if w.mixedUp(t.For, max(taskAt, 0), s.Subject, n) {
+		w.fail("Task.for", ErrPatient, "the ServiceRequest is about somebody else")
+	}
 	what, about := w.referralStatus(&t, &s, taskAt >= 0), []*head{&s.head}
 	if taskAt >= 0 {
 		about = []*head{&t.head, &s.head}
@@ -313,11 +316,14 @@ func (w *writer) supporting(s *serviceRequest, from int) {
 			w.fail(path, ErrReference, "")
 			return
 		}
-		r := results{writer: w, done: map[int]bool{}}
+		r := results{writer: w, done: map[int]bool{}, subject: s.Subject, at: from}
 		switch {
 		case w.in.is(n, "DiagnosticReport"):
 			var p report
 			w.decode(n, &p, path)
+			if w.mixedUp(s.Subject, from, p.Subject, n) {
+				w.fail(path, ErrPatient, "it is a report of somebody else")
+			}
 			set++
 			w.obr(set, &p, n, path)
 			r.forms = p.PresentedForm

@@ -136,6 +136,7 @@ type observation struct {
 	head
 	measured
 	Status            string              `json:"status"`
+	Subject           *r4.Reference       `json:"subject"`
 	EffectiveDateTime string              `json:"effectiveDateTime"`
 	EffectiveInstant  string              `json:"effectiveInstant"`
 	EffectivePeriod   *r4.Period          `json:"effectivePeriod"`

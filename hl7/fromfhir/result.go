@@ -23,9 +23,11 @@ var reportStatuses = map[string]string{
 // results writes the OBX of one OBR.
 type results struct {
 	*writer
-	done      map[int]bool // observations that are written
-	n         int          // OBX-1
-	wrong     bool         // all of it was entered in error
+	done      map[int]bool  // observations that are written
+	n         int           // OBX-1
+	wrong     bool          // all of it was entered in error
+	subject   *r4.Reference // whose results they are, in the resource at
+	at        int
 	forms     []attachment // of the report; those that are written are empty
 	specimens []int
 }
@@ -55,6 +57,9 @@ func (r *results) observation(n int) {
 	var o observation
 	path := "Observation[" + strconv.Itoa(len(r.done)-1) + "]" // nth that is written
 	r.decode(n, &o, path)
+	if r.mixedUp(r.subject, r.at, o.Subject, n) {
+		r.fail(path+".subject", ErrPatient, "it is a result of somebody else")
+	}
 	status := r.status(&o, path)
 	if s, ok := r.in.resolve(o.Specimen, n); ok {
 		r.specimen(s)
