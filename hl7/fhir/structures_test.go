@@ -50,6 +50,8 @@ func TestEventsBecomeResources(t *testing.T) {
 		{"a unit nobody knows is no end, and no booking", booking("S12") + "AIS|1|A|X^Y^L|20260320093000|||45|bits\r", "Appointment.status", ""},
 		{"an appointment without a time can be cancelled", booking("S15"), "Appointment.status", "cancelled"},
 		{"a referral asks for what RF1 says", "MSH|^~\\&|HIS|HOSP|||20260315083012+0800||REF^I14|A1|P|2.5.1\rRF1|A|S|||R^S^L|R1^HIS\rPID|1||1^^^HOSP^MR\r", "ServiceRequest.status", "revoked"},
+		{"who gave a vaccination", head("VXU^V04") + "ORC|RE||F1^H\rRXA|0|1|20260315||141^Flu^CVX|1||||||||||||||CP\rPRT|1|AD||AP|30001^W^N\r", "Immunization.performer[0].function.coding[0].code", "AP"},
+		{"who cares for the patient", head("ADT^A28") + "PRT|1|AD||FHCP^Family^HL70443|30001^W^N||||||20260101\r", "CareTeam.participant[0].period.start", "2026-01-01"},
 		{"a document's status", head("MDM^T02") + "TXA|1|DS|TX|20260321080000||||||||D1^EMR|||||AU\rOBX|1|TX|A^B^L||x||||||F\r", "DocumentReference.docStatus", "final"},
 		{"a document without content", head("MDM^T01") + "TXA|1|DS|TX|20260321080000||||||||D1^EMR|||||AU\r", "DocumentReference.content[0].attachment.contentType", "text/plain"},
 	} {
