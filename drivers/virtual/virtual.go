@@ -56,7 +56,7 @@ type Driver struct {
 
 type command struct {
 	present *Card // nil removes
-	result  chan error
+	done    chan struct{}
 }
 
 // New returns the driver; its readers exist once Run runs.
@@ -91,7 +91,8 @@ func (d *Driver) Run(ctx context.Context, emit func(drivers.Event)) error {
 func (d *Driver) Cards() []Card { return slices.Clone(d.c.Deck) }
 
 // Present puts the named card of the deck into the reader it is made for, in
-// place of one that is there, or scans it, and returns when it was read.
+// place of one that is there, or scans it. What is read from it, or why not, arrives as
+// an event.
 func (d *Driver) Present(name string) error {
 	i := slices.IndexFunc(d.c.Deck, func(c Card) bool { return c.Name == name })
 	if i < 0 {
@@ -112,10 +113,11 @@ func (d *Driver) send(reader string, present *Card) error {
 	if !ok {
 		return fmt.Errorf("%w: reader %q", ErrUnknown, reader)
 	}
-	cmd := command{present: present, result: make(chan error, 1)}
+	cmd := command{present: present, done: make(chan struct{})}
 	select {
 	case ch <- cmd:
-		return <-cmd.result
+		<-cmd.done
+		return nil
 	case <-d.stopped:
 		return ErrStopped
 	}
@@ -129,43 +131,62 @@ func (d *Driver) serve(ctx context.Context, r drivers.Reader, emit func(drivers.
 	event(drivers.Attached)
 	defer event(drivers.Detached)
 	occupied := false
+	takeOut := func() {} // ends the read under way
+	defer func() { takeOut() }()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case cmd := <-d.commands[r.Name]:
+			takeOut()
+			takeOut = func() {}
 			if occupied {
 				event(drivers.Removed)
 			}
-			switch cmd.present {
-			case nil:
-				occupied = false
-				cmd.result <- nil
-			default:
-				occupied = r.Kind != drivers.KindScanner
-				if occupied {
-					event(drivers.Presented)
-				}
-				cmd.result <- d.read(ctx, r, *cmd.present, emit)
+			occupied = cmd.present != nil && r.Kind != drivers.KindScanner
+			switch {
+			case occupied:
+				event(drivers.Presented)
+				takeOut = d.start(ctx, r, *cmd.present, emit)
+			case cmd.present != nil: // a scan is over when it is made
+				d.read(ctx, r, *cmd.present, emit)
 			}
+			close(cmd.done)
 		}
 	}
 }
 
-// read decodes the card as its real reader would and reports the outcome.
-func (d *Driver) read(ctx context.Context, r drivers.Reader, c Card, emit func(drivers.Event)) error {
-	read, err := d.decode(ctx, c)
-	if err != nil {
-		emit(drivers.Event{Type: drivers.Faulted, Time: time.Now(), Reader: r,
-			Fault: &drivers.Fault{Code: drivers.FaultReadFailed, Detail: err.Error()}})
-		return err
+// start reads a card beside the reader's goroutine: a card may ask the clerk something. The
+// returned function takes it out and waits for the end of the read.
+func (d *Driver) start(ctx context.Context, r drivers.Reader, c Card, emit func(drivers.Event)) (takeOut func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.read(ctx, r, c, emit)
+	}()
+	return func() {
+		cancel()
+		<-ended
 	}
-	read.ID, read.Time, read.Reader, read.Simulated = drivers.NewReadID(), time.Now(), r.Name, true
-	emit(drivers.Event{Type: drivers.Completed, Time: read.Time, Reader: r, Read: &read})
-	return nil
 }
 
-func (d *Driver) decode(ctx context.Context, c Card) (drivers.Read, error) {
+// read decodes the card as its real reader would and reports the outcome, unless the card
+// was taken out meanwhile.
+func (d *Driver) read(ctx context.Context, r drivers.Reader, c Card, emit func(drivers.Event)) {
+	read, err := d.decode(ctx, r, c)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		emit(drivers.Event{Type: drivers.Faulted, Time: time.Now(), Reader: r,
+			Fault: &drivers.Fault{Code: drivers.FaultReadFailed, Detail: err.Error()}})
+	default:
+		read.ID, read.Time, read.Reader, read.Simulated = drivers.NewReadID(), time.Now(), r.Name, true
+		emit(drivers.Event{Type: drivers.Completed, Time: read.Time, Reader: r, Read: &read})
+	}
+}
+
+func (d *Driver) decode(ctx context.Context, r drivers.Reader, c Card) (drivers.Read, error) {
 	switch {
 	case c.Scan != "":
 		return d.c.Recognise([]byte(c.Scan)), nil
@@ -177,5 +198,6 @@ func (d *Driver) decode(ctx context.Context, c Card) (drivers.Read, error) {
 		return drivers.Read{}, fmt.Errorf("simulated card %q: %w", c.Name, err)
 	}
 	ch, info := card.Emulate(chip)
+	info.Reader = r.Name
 	return d.c.ReadCard(ctx, ch, info)
 }

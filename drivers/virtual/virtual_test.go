@@ -3,6 +3,7 @@ package virtual
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -121,20 +122,65 @@ func TestABrokenCardIsAFault(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { _ = d.Run(ctx, func(e drivers.Event) { events <- e }); close(ended) }()
-	if err := d.Present("broken"); err == nil {
-		t.Error("no error")
+	if err := d.Present("broken"); err != nil {
+		t.Error(err)
+	}
+	for e := range events {
+		if e.Type == drivers.Faulted {
+			if e.Fault.Code != drivers.FaultReadFailed {
+				t.Errorf("fault %s", e.Fault.Code)
+			}
+			break
+		}
+	}
+	cancel()
+	<-ended
+}
+
+// TestACardThatAsksKeepsNobodyWaiting: the read of a card may wait for a person; taking the
+// card out ends it without a fault, and the next card is read.
+func TestACardThatAsksKeepsNobodyWaiting(t *testing.T) {
+	asked := make(chan string, 1)
+	chip := []byte(`{"atr":"3B00","protocol":"T=1","files":[]}`)
+	d := New(Config{
+		Deck: []Card{{Name: "asks", Chip: chip}},
+		ReadCard: func(ctx context.Context, _ card.Channel, info card.Info) (drivers.Read, error) {
+			asked <- info.Reader
+			<-ctx.Done()
+			return drivers.Read{}, ctx.Err()
+		},
+		Recognise: func([]byte) drivers.Read { return drivers.Read{Medium: "code"} },
+	})
+	events := make(chan drivers.Event, 20)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { _ = d.Run(ctx, func(e drivers.Event) { events <- e }); close(ended) }()
+	for range 2 {
+		if err := d.Present("asks"); err != nil {
+			t.Fatal(err)
+		}
+		if reader := <-asked; reader != CardReader {
+			t.Errorf("asked for a card in %q", reader)
+		}
+	}
+	if err := d.Remove(CardReader); err != nil {
+		t.Error(err)
+	}
+	if err := d.Scan("x"); err != nil {
+		t.Error(err)
 	}
 	cancel()
 	<-ended
 	close(events)
-	faults := 0
+	var told []drivers.EventType
 	for e := range events {
-		if e.Type == drivers.Faulted && e.Fault.Code == drivers.FaultReadFailed {
-			faults++
+		if e.Type != drivers.Attached && e.Type != drivers.Detached {
+			told = append(told, e.Type)
 		}
 	}
-	if faults != 1 {
-		t.Errorf("%d faults", faults)
+	want := []drivers.EventType{drivers.Presented, drivers.Removed, drivers.Presented, drivers.Removed, drivers.Completed}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %v, want %v", told, want)
 	}
 }
 
