@@ -83,7 +83,8 @@ func TestScannerUnderAnotherName(t *testing.T) {
 	r.checkStorySerial()
 }
 
-// TestScannerCycles unplugs and plugs a scanner again and again. Its node keeps its
+// TestScannerCycles unplugs and plugs a scanner again and again. It is named with its serial
+// number: the adapters of the test before may still be going. Its node keeps its
 // name, which it does only when the driver closes it each time.
 func TestScannerCycles(t *testing.T) {
 	const warmUp = 3
@@ -91,7 +92,7 @@ func TestScannerCycles(t *testing.T) {
 	clean(t)
 	scanner := usbsim.NewFTDI("SCAN2")
 	at := plug(t, scanner)
-	r := run(t, serial.New(serial.Config{Port: "usb:0403:6001", Kind: drivers.KindScanner, Codes: rules(t)}))
+	r := run(t, serial.New(serial.Config{Port: "usb:0403:6001:SCAN2", Kind: drivers.KindScanner, Codes: rules(t)}))
 	files := 0
 	began := time.Now()
 	for i := range n {
