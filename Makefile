@@ -9,7 +9,7 @@ TOOLS   := $(CURDIR)/bin/tools
 # without and says so.
 cgo = $(shell pkg-config --exists libpcsclite libusb-1.0 2>/dev/null && command -v gcc >/dev/null 2>&1 && echo 1 || echo 0)
 
-.PHONY: help build demo test test-hardware race bench bench-hl7 bench-slow-disk fuzz lint cross deb deb-test clean
+.PHONY: help build demo test test-hardware race bench bench-hl7 bench-fhir bench-slow-disk fuzz lint cross deb deb-test clean
 
 help:
 	@echo 'make demo    install what is missing, build, and show the gateway at work'
@@ -54,6 +54,11 @@ bench:
 # those that are missing are left out.
 bench-hl7:
 	GO='$(GO)' bench/hl7/run.sh
+
+# What becomes of every sample and of generated messages, held against FHIR R4 as
+# published. Wants node with npm.
+bench-fhir:
+	GO='$(GO)' bench/fhir/check.sh
 
 # The acknowledgement benchmark on a disk that takes 2 ms for each sync, as many
 # hospital PCs have: strace delays every sync of a file system in memory.

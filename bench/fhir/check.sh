@@ -1,8 +1,8 @@
 #!/bin/sh
 # Translates every sample message and N generated ones (default 500), and holds
 # each Bundle against FHIR R4 as published. Exit code 1: something is not valid.
-# First the check is
-# held against Bundles that are broken on purpose. Needs Go, node and npm. SEED=2 generates other messages.
+# First the check is held against Bundles that are broken on purpose. Needs Go, node
+# and npm. SEED=2 generates other messages.
 #
 #   bench/fhir/check.sh [N]
 set -eu
