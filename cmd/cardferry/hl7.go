@@ -206,6 +206,7 @@ func hl7FHIRCommand() *cobra.Command {
 	var src source
 	src.register(cmd)
 	lines := cmd.Flags().Bool("lines", false, `keep running: JSON lines {"id","hl7"} in, {"id","bundle"} out`)
+	explain := cmd.Flags().Bool("explain", false, "print which table row and input made each element, instead of the Bundle; no values")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t, err := translation(&src)
 		if err != nil {
@@ -217,6 +218,9 @@ func hl7FHIRCommand() *cobra.Command {
 		raw, err := message(cmd, args)
 		if err != nil {
 			return err
+		}
+		if *explain {
+			return t.explain(cmd.OutOrStdout(), raw)
 		}
 		bundle, err := t.bundle(raw)
 		if err != nil {

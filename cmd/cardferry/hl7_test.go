@@ -50,6 +50,18 @@ func TestHL7FHIRLinesGoesOnAfterABadLine(t *testing.T) {
 	}
 }
 
+func TestHL7FHIRExplainNamesRowsAndPositions(t *testing.T) {
+	out, err := command(t, admit, "hl7", "fhir", "--explain")
+	if err != nil || strings.Contains(out, "测试") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"Patient.birthDate", "PID-7", "Patient.name[0].family"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+}
+
 func TestHL7ParsePrintsPaths(t *testing.T) {
 	out, err := command(t, admit+"OBX|1|ST|A||x\nOBX|2|ST|B||y&z~w\n", "hl7", "parse", "--paths")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"text/tabwriter"
 
 	"cardferry/hl7"
 	"cardferry/hl7/fhir"
@@ -28,6 +29,24 @@ func (t *translator) bundle(raw []byte) ([]byte, error) {
 	sum := sha256.Sum256(raw)
 	res, err := t.t.Translate(m, hex.EncodeToString(sum[:20]))
 	return res.Bundle, err
+}
+
+// explain prints where each element of a Bundle comes from, and what has no row.
+func (t *translator) explain(out io.Writer, raw []byte) error {
+	m, err := hl7.Parse(raw, t.opts)
+	if err != nil {
+		return err
+	}
+	_, origins, err := t.t.Explain(m, "explain")
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "ENTRY\tELEMENT\tFROM\tROW")
+	for _, o := range origins {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", o.Entry, o.Path, o.Position, o.Row)
+	}
+	return w.Flush()
 }
 
 // lines translates until in ends. A message that cannot be translated yields
