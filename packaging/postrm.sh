@@ -5,7 +5,7 @@ set -e
 # message's parts is moved aside, with its key, for a person to decide.
 if [ "$1" = purge ]; then
 	data=/var/lib/cardferry
-	if [ -n "$(find "$data/queue" "$data/outbound" "$data/intake/parts" \( -name 'seg-*.db' -o -name '*.part' \) -print -quit 2>/dev/null)" ]; then
+	if [ -n "$(find "$data/queue" "$data/outbound" "$data/intake/parts" \( -name 'seg-*.db' -o -name '*.part*' \) -print -quit 2>/dev/null)" ]; then
 		kept=/var/lib/cardferry.purged-$(date +%Y%m%d%H%M%S)
 		mv "$data" "$kept"
 		echo "cardferry: the queue may hold undelivered events; kept in $kept" >&2
